@@ -1,0 +1,87 @@
+"""Edges, links, decisions and the reasons why groups stay apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from mpi.domain.identifiers import PersonId, RecordKey
+
+WEIGHT_DECIMALS: Final = 6
+"""Weights are compared rounded to a millionth of a bit, so that no last bit decides anything."""
+
+
+def rounded_bits(match_weight_bits: float) -> float:
+    """The one place where a weight is rounded before it meets a threshold or another weight."""
+    return round(match_weight_bits, WEIGHT_DECIMALS)
+
+
+class Edge(NamedTuple):
+    """A blocked pair whose rounded weight reaches `review_bits`; the smaller key is left.
+
+    Keys are record numbers of the store or of the run; nothing depends on which.
+    """
+
+    left: int
+    right: int
+    match_weight_bits: float
+
+
+class DecisionKind(StrEnum):
+    SAME = "same"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A steward's statement about the records of two persons, in force until retracted."""
+
+    number: int
+    """Decisions apply in this order."""
+    kind: DecisionKind
+    left: frozenset[int]
+    """Record numbers of the one person, as the steward saw it; those no longer live are ignored."""
+    right: frozenset[int]
+    disowned_numbers: frozenset[int] = frozenset()
+    """Records whose NHS number this decision calls wrong: untrusted there, for vetoes only."""
+
+
+class VetoReason(StrEnum):
+    """Why two groups must not merge; letters as in docs/ARCHITECTURE.md."""
+
+    DECIDED_DIFFERENT = "decided_different"
+    CONFLICTING_NHS_NUMBERS = "conflicting_nhs_numbers"
+    CONFLICTING_DEMOGRAPHICS = "conflicting_demographics"
+    CONFLICTING_BIRTH_DATES = "conflicting_birth_dates"
+    TWINS = "twins"
+
+
+class RefusalReason(StrEnum):
+    """Why a link edge was not applied."""
+
+    VETO = "veto"
+    AMBIGUITY = "ambiguity"
+    OVERSIZED = "oversized"
+    CONTRADICTION = "contradiction"
+
+
+class LinkOrigin(StrEnum):
+    AUTOMATIC = "automatic"
+    BATCH = "batch"
+    STEWARD = "steward"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """The statement that a record belongs to a person, for as long as it was in force."""
+
+    record: RecordKey
+    person_id: PersonId
+    origin: LinkOrigin
+    match_weight_bits: float | None
+    """Heaviest edge to another record of the person when linked; None for a person of one."""
+    model_digest: str
+    valid_from: datetime
+    valid_to: datetime | None = None

@@ -1,0 +1,189 @@
+"""Source records, their versions, and the form in which records are compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from mpi.domain.demographics import (
+    Demographics,
+    PreviousAddress,
+    PreviousName,
+    RelatedPerson,
+)
+from mpi.domain.identifiers import RecordKey
+
+_NESTED = {
+    "previous_names": PreviousName,
+    "previous_addresses": PreviousAddress,
+    "related_people": RelatedPerson,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordVersion:
+    """One immutable thing that a source said about one record at one time."""
+
+    key: RecordKey
+    demographics: Demographics
+    event_at: datetime
+    """When it became true at the source, UTC."""
+    sequence: int = 0
+    """The source's own order among versions of one instant."""
+    digest: str = ""
+    """`content_digest` of the demographics."""
+    is_entered_in_error: bool = False
+
+    @property
+    def order(self) -> tuple[datetime, int, str]:
+        """Versions are folded in this order, however they arrive."""
+        return (self.event_at, self.sequence, self.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """A record as it stands: its accepted versions in event order; the last one is live."""
+
+    key: RecordKey
+    versions: tuple[RecordVersion, ...]
+
+    @property
+    def live(self) -> RecordVersion:
+        return self.versions[-1]
+
+
+def fold_versions(versions: Sequence[RecordVersion]) -> SourceRecord:
+    """The record that these versions make, the same for every order of arrival.
+
+    Args:
+        versions: At least one version, all of one key. Equal ones count once; those entered in
+            error do not count unless nothing else is left.
+    """
+    accepted = [version for version in versions if not version.is_entered_in_error] or versions
+    ordered = sorted({version.order: version for version in accepted}.items())
+    return SourceRecord(versions[0].key, tuple(version for _, version in ordered))
+
+
+def demographics_to_dict(demographics: Demographics) -> dict[str, Any]:
+    """The content as plain JSON values, without the fields that are empty."""
+    content: dict[str, Any] = {}
+    for name in _DEMOGRAPHIC_FIELDS:
+        value = getattr(demographics, name)
+        if value is None or value == ():
+            continue
+        if name in _NESTED:
+            value = [_part_to_dict(part) for part in value]
+        elif isinstance(value, tuple):
+            value = list(value)
+        content[name] = value
+    return content
+
+
+def demographics_from_dict(content: Mapping[str, Any]) -> Demographics:
+    """The inverse of `demographics_to_dict`; keys must be fields of `Demographics`."""
+    values = dict(content)
+    for name, part_type in _NESTED.items():
+        if name in values:
+            values[name] = tuple(part_type(**part) for part in values[name])
+    if "other_phones" in values:
+        values["other_phones"] = tuple(values["other_phones"])
+    return Demographics(**values)
+
+
+def content_json(content: Mapping[str, Any]) -> str:
+    """Canonical JSON: sorted keys, no spaces, text as it is."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def content_digest(canonical_json: str) -> str:
+    """32 hexadecimal digits of BLAKE2b: equal content, equal digest, on every path."""
+    data = canonical_json.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _part_to_dict(part: PreviousName | PreviousAddress | RelatedPerson) -> dict[str, str]:
+    values = ((field_.name, getattr(part, field_.name)) for field_ in fields(part))
+    return {name: value for name, value in values if value is not None}
+
+
+_DEMOGRAPHIC_FIELDS = tuple(field_.name for field_ in fields(Demographics))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonRecord:
+    """What is compared of one record: ASCII capitals, placeholders gone, history included.
+
+    Text is folded to `A-Z0-9` and single spaces, because DuckDB compares bytes and Python
+    characters. An empty value is a missing value: None, or an empty tuple. Tuples are distinct
+    values; the live version's first, then the others sorted, so that equal records are equal.
+    Fields marked *live* come from the live version alone; the others from all accepted versions.
+    """
+
+    nhs_number: str | None = None
+    """Live. A valid number, trusted or not; no placeholder, not disputed; successor applied."""
+    trusted_nhs_number: str | None = None
+    """Live. The same, if its status or its source is one that the model trusts."""
+    identifier: str | None = None
+    """Live. Number of another scheme: letters and digits only."""
+    given_name: str | None = None
+    """Live. First given name."""
+    given_names: tuple[str, ...] = ()
+    """First given names, preferred names and aliases."""
+    given_roots: tuple[str, ...] = ()
+    """Canonical forms of the given names: LIZ and BETTY both hold ELIZABETH; each holds itself."""
+    given_sounds: tuple[str, ...] = ()
+    """Keys that are equal for given names that sound, transliterate or scan alike."""
+    given_initials: tuple[str, ...] = ()
+    given_forms: tuple[str, ...] = ()
+    """Live. Names, roots, sounds (marked `~`) and middle names: two that share one may be the same
+    human's; vetoes read this, never the history."""
+    middle_names: tuple[str, ...] = ()
+    """Given names after the first; initials are one letter."""
+    family_name: str | None = None
+    """Live."""
+    family_names: tuple[str, ...] = ()
+    """Family names, previous and maiden ones included."""
+    family_parts: tuple[str, ...] = ()
+    """Family names and the halves of double-barrelled ones; particles left out of the halves."""
+    family_sounds: tuple[str, ...] = ()
+    """Keys that are equal for family names (and their halves) that sound or scan alike."""
+    full_name: str | None = None
+    """Live. `GIVEN|FAMILY`, if both are known."""
+    name_bag: str | None = None
+    """Live. All words of given, middle and family name, sorted: equal however ordered."""
+    birth_date: str | None = None
+    """Live. `YYYY-MM-DD`; shorter if partial; impossible dates as they were written."""
+    birth_year: str | None = None
+    birth_month: str | None = None
+    """Missing, like the day, on 1 January: the official stand-in for an unknown date."""
+    birth_day: str | None = None
+    birth_order: str | None = None
+    """Live. `1`, `2`... in a multiple birth."""
+    sex: str | None = None
+    """Live. `M` or `F`."""
+    postcode: str | None = None
+    """Live. Without the space: `DT11AA`. Pseudo-postcodes (ZZ99) are missing."""
+    postcodes: tuple[str, ...] = ()
+    outward_codes: tuple[str, ...] = ()
+    """First halves of the postcodes: `DT1`."""
+    addresses: tuple[str, ...] = ()
+    """`12 HIGH ST`: number or name, then the street with common words abbreviated."""
+    places: tuple[str, ...] = ()
+    """`12 HIGH ST|DT11AA`: address and postcode of one dwelling at one time."""
+    phone: str | None = None
+    """Live. First telephone, national form, digits only."""
+    phones: tuple[str, ...] = ()
+    email: str | None = None
+    """Live."""
+    emails: tuple[str, ...] = ()
+
+
+COMPARISON_FIELDS: tuple[str, ...] = tuple(field_.name for field_ in fields(ComparisonRecord))
+TUPLE_FIELDS: frozenset[str] = frozenset(
+    field_.name for field_ in fields(ComparisonRecord) if field_.type == "tuple[str, ...]"
+)
+SCALAR_FIELDS: frozenset[str] = frozenset(COMPARISON_FIELDS) - TUPLE_FIELDS

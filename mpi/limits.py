@@ -1,0 +1,21 @@
+"""Every limit of the service, with its unit in its name: nothing is unbounded."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SOURCE_NAME_CHARACTERS_MAX: Final = 40
+LOCAL_ID_CHARACTERS_MAX: Final = 64
+FIELD_CHARACTERS_MAX: Final = 1_000
+"""Longer text in one field is cut for comparison; the version keeps it whole."""
+HISTORY_VALUES_MAX: Final = 16
+"""Values of one field that a record brings to a comparison, the most recent first."""
+BATCH_RECORDS_MAX: Final = 1_000
+PAGE_ITEMS_MAX: Final = 100
+REQUEST_BYTES_MAX: Final = 1_048_576
+CANDIDATES_MAX: Final = 1_000
+"""Records scored for one look-up; past that the answer says that it is incomplete."""
+STATEMENT_TIMEOUT_S: Final = 2.0
+FEED_LINE_BYTES_MAX: Final = 1_048_576
+SYNTHETIC_PEOPLE_MAX: Final = 909_090
+"""Usable NHS numbers in the range 999 000 0000 - 999 999 9999, which no real person has."""

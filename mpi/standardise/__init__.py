@@ -1,0 +1,1 @@
+"""From what a source wrote to what is compared; pure, and never an exception whatever the text."""
