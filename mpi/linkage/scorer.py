@@ -1,0 +1,209 @@
+"""The model as plain Python, for the live service: no Splink, no DuckDB, microseconds a pair.
+
+Each comparison becomes a decision diagram: a node is a test with the node that follows if it
+holds and the one that follows if not, and a leaf is a level. A test is so evaluated at most once
+for a pair and only while it can still decide the level. The weights are summed in the order in
+which Splink sums them, so that they are the same numbers (`tests/parity`).
+
+Source of the weights: Fellegi & Sunter 1969, DOI 10.1080/01621459.1969.10501049. Source of the
+diagrams: Bryant 1986, DOI 10.1109/TC.1986.1676819.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+from mpi.domain.records import ComparisonRecord
+from mpi.errors import InvalidModel
+from mpi.linkage.comparators import Layout, PairTest, Prepared, compile_test
+from mpi.linkage.frequencies import (
+    Frequencies,
+    FrequencyColumn,
+    frequency_column,
+    frequency_reader,
+)
+from mpi.linkage.model import Alternatives, Comparison, Model, Test
+
+NODES_MAX: Final = 50_000
+"""Nodes of one comparison's diagram: bounds what a strange model can cost."""
+MISSING: Final = -1
+"""Level index of a pair for which the comparison says nothing."""
+
+Adjustment = Callable[[Prepared, Prepared], float]
+
+
+class Leaf(NamedTuple):
+    """Where a diagram ends; `test` is None, which is how a walk knows."""
+
+    test: None
+    weight_bits: float
+    adjustment: Adjustment | None
+    level: int
+
+
+class LevelWeight(NamedTuple):
+    """What one comparison says of one pair."""
+
+    level: int
+    """Index in the comparison's levels, or `MISSING`."""
+    weight_bits: float
+    adjustment_bits: float
+    """For the frequency of the agreed value; 0.0 where the level has none."""
+
+
+class Scorer:
+    """A compiled model. Holds no state: one serves any number of threads."""
+
+    def __init__(
+        self,
+        model: Model,
+        prepare: Callable[[ComparisonRecord], Prepared],
+        diagrams: tuple[Any, ...],
+    ) -> None:
+        self.model = model
+        self.prepare = prepare
+        """Lays a record out for comparison, once, however many records it then meets."""
+        self._diagrams = diagrams
+        self._prior_bits = model.prior_bits
+
+    def weight(self, left: Prepared, right: Prepared) -> float:
+        """The match weight in bits, prior included, of two prepared records; symmetric.
+
+        Not rounded: see `mpi.domain.links.rounded_bits`.
+        """
+        total = self._prior_bits
+        for root in self._diagrams:
+            node = root
+            while (test := node[0]) is not None:
+                node = node[1] if test(left, right) else node[2]
+            total += node[1]
+            if node[2] is not None:
+                total += node[2](left, right)
+        return total
+
+    def levels(self, left: Prepared, right: Prepared) -> tuple[LevelWeight, ...]:
+        """What each comparison says of the pair, in the model's order.
+
+        The prior, then each weight and adjustment in turn, add up to `weight` exactly.
+        """
+        return tuple(self._level(node, left, right) for node in self._diagrams)
+
+    @staticmethod
+    def _level(node: Any, left: Prepared, right: Prepared) -> LevelWeight:
+        while (test := node[0]) is not None:
+            node = node[1] if test(left, right) else node[2]
+        adjustment = node[2](left, right) if node[2] is not None else 0.0
+        return LevelWeight(node[3], node[1], adjustment)
+
+
+def compile_scorer(model: Model, frequencies: Frequencies) -> Scorer:
+    """The scorer of a model with its frozen frequencies.
+
+    Raises:
+        InvalidModel: If a condition uses a comparator wrongly or a comparison is too intricate.
+    """
+    layout = Layout()
+    fields = model.frequency_fields
+    tests: dict[Test, PairTest] = {}
+    # Frequencies come last in a prepared record, so their slots count from the end.
+    slots = {field: at - len(fields) for at, field in enumerate(fields)}
+    diagrams = tuple(
+        _Diagram(layout, tests, _leaves(model, comparison, slots)).build(comparison)
+        for comparison in model.comparisons
+    )
+    return Scorer(model, _preparer(model, frequencies, layout), diagrams)
+
+
+def _preparer(
+    model: Model, frequencies: Frequencies, layout: Layout
+) -> Callable[[ComparisonRecord], Prepared]:
+    lay_out = layout.preparer()
+    readers = [frequency_reader(model, frequencies, field) for field in model.frequency_fields]
+    return lambda record: (*lay_out(record), *[read(record) for read in readers])
+
+
+def _leaves(model: Model, comparison: Comparison, slots: dict[str, int]) -> tuple[Leaf, ...]:
+    leaves = [Leaf(None, 0.0, None, MISSING)]
+    for index, level in enumerate(comparison.levels):
+        column = frequency_column(model, comparison, level)
+        adjustment = _adjustment(column, slots[column.field]) if column else None
+        leaves.append(Leaf(None, level.weight_bits, adjustment, index))
+    return tuple(leaves)
+
+
+def _adjustment(column: FrequencyColumn, slot: int) -> Adjustment:
+    """The more common of the two values counts, and the only one if the other is missing."""
+
+    def bits(left: Prepared, right: Prepared) -> float:
+        frequency = left[slot]
+        other = right[slot]
+        if frequency is None or (other is not None and other > frequency):
+            frequency = other
+        return 0.0 if frequency is None else column.adjustment_bits(frequency)
+
+    return bits
+
+
+_Rules = tuple[tuple[Alternatives, int], ...]
+"""What is undecided: conditions and the leaf that they lead to; the first that holds wins."""
+
+
+class _Diagram:
+    """Builds one comparison's diagram by assuming one test after another true and false."""
+
+    def __init__(
+        self, layout: Layout, tests: dict[Test, PairTest], leaves: tuple[Leaf, ...]
+    ) -> None:
+        self._layout = layout
+        self._tests = tests
+        self._leaves = leaves
+        self._nodes: dict[_Rules, Any] = {}
+
+    def build(self, comparison: Comparison) -> Any:
+        rules: list[tuple[Alternatives, int]] = [(comparison.missing, 0)]
+        rules += [(level.when, at) for at, level in enumerate(comparison.levels[:-1], start=1)]
+        rules.append((((),), len(comparison.levels)))
+        return self._node(tuple(rule for rule in rules if rule[0]), comparison.name)
+
+    def _node(self, rules: _Rules, name: str) -> Any:
+        alternatives, leaf = rules[0]
+        if () in alternatives:
+            return self._leaves[leaf]
+        if rules in self._nodes:
+            return self._nodes[rules]
+        if len(self._nodes) >= NODES_MAX:
+            raise InvalidModel(f"model spec: comparison {name} has too many conditions")
+        test = replace(alternatives[0][0], is_negated=False)
+        holds = self._node(_assume(rules, test, is_true=True), name)
+        fails = self._node(_assume(rules, test, is_true=False), name)
+        node = holds if holds is fails else (self._compiled(test), holds, fails)
+        self._nodes[rules] = node
+        return node
+
+    def _compiled(self, test: Test) -> PairTest:
+        if test not in self._tests:
+            self._tests[test] = compile_test(self._layout, test)
+        return self._tests[test]
+
+
+def _assume(rules: _Rules, test: Test, *, is_true: bool) -> _Rules:
+    """The rules that remain once the outcome of a (not negated) test is known."""
+    negated = replace(test, is_negated=True)
+    holds, fails = (test, negated) if is_true else (negated, test)
+    remaining: list[tuple[Alternatives, int]] = []
+    for alternatives, leaf in rules:
+        kept = tuple(
+            dict.fromkeys(
+                tuple(other for other in condition if other != holds)
+                for condition in alternatives
+                if fails not in condition
+            )
+        )
+        if () in kept:
+            remaining.append((((),), leaf))
+            break
+        if kept:
+            remaining.append((kept, leaf))
+    return tuple(remaining)
