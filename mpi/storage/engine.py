@@ -1,0 +1,174 @@
+"""Opening a store: which database, how it is spoken to, and that its schema is the one we know.
+
+SQLite runs with a write-ahead log and `synchronous=FULL`, so that what was acknowledged survives a
+power cut. No parameter of a statement ever reaches an error text or a log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from mpi.errors import InvalidSettings, StorageUnavailable, WrongSchema
+from mpi.limits import STATEMENT_TIMEOUT_S
+from mpi.storage.failures import storage_failures
+
+BUSY_TIMEOUT_MS: Final = 5_000
+"""How long a writer waits for another writer of the same SQLite file."""
+CONNECT_TIMEOUT_S: Final = 5
+POOL_CONNECTIONS_MAX: Final = 40
+"""At least as many as the server has threads, so that none waits for a connection."""
+CACHE_KIB: Final = 65_536
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open store; safe to share between threads. Work on it through `unit_of_work` or `bulk`."""
+
+    engine: sa.Engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @property
+    def sqlite_path(self) -> str:
+        """The file of a SQLite store."""
+        path = self.engine.url.database
+        assert path, "a SQLite store is a file"
+        return path
+
+    def close(self) -> None:
+        """Give all connections back; the store can be used again and then reconnects."""
+        self.engine.dispose()
+
+
+def create_store(url: str) -> Store:
+    """The store at this address, with its tables made if it has none.
+
+    Args:
+        url: `sqlite:///path` or `postgresql://user@host/database`; the PostgreSQL database must
+            exist.
+
+    Raises:
+        InvalidSettings: If the address is of another kind.
+        StorageUnavailable: If it cannot be reached or written.
+        WrongSchema: If it holds tables of another version of the schema.
+    """
+    store = Store(_engine(_parsed(url)))
+    with storage_failures(), store.engine.begin() as connection:
+        if _revision(connection) is None:
+            command.upgrade(_alembic(connection), "head")
+        _check_revision(connection)
+    return store
+
+
+def open_store(url: str) -> Store:
+    """The store at this address, which must hold our schema (see `create_store`)."""
+    parsed = _parsed(url)
+    if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
+        raise StorageUnavailable(f"store: there is no file {parsed.database}")
+    store = Store(_engine(parsed))
+    with storage_failures(), store.engine.connect() as connection:
+        connection.execution_options(mpi_is_reader=True)
+        _check_revision(connection)
+    return store
+
+
+def upgrade_store(url: str, revision: str = "head") -> None:
+    """Bring the schema of an existing store to a revision; `base` takes every table away."""
+    engine = _engine(_parsed(url))
+    with storage_failures(), engine.begin() as connection:
+        config = _alembic(connection)
+        if revision == "base":
+            command.downgrade(config, revision)
+        else:
+            command.upgrade(config, revision)
+    engine.dispose()
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise InvalidSettings("database_url: cannot be understood") from error
+    if parsed.drivername == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed
+    if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise InvalidSettings("database_url: must begin with sqlite:///path or postgresql://")
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    if url.drivername == "sqlite":
+        return _sqlite_engine(url)
+    options = f"-c statement_timeout={int(STATEMENT_TIMEOUT_S * 1000)} -c timezone=UTC"
+    return sa.create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_size=POOL_CONNECTIONS_MAX,
+        max_overflow=0,
+        connect_args={"options": options, "connect_timeout": CONNECT_TIMEOUT_S},
+    )
+
+
+def _sqlite_engine(url: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(
+        url, hide_parameters=True, pool_size=POOL_CONNECTIONS_MAX, max_overflow=0
+    )
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # We say BEGIN; the driver would say it late or never.
+    for pragma in sqlite_pragmas():
+        connection.execute(pragma).close()
+
+
+def sqlite_pragmas() -> tuple[str, ...]:
+    """What every connection to a SQLite store begins with, before its first transaction."""
+    return (
+        f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+        "PRAGMA journal_mode=WAL",
+        "PRAGMA synchronous=FULL",
+        "PRAGMA foreign_keys=ON",
+        f"PRAGMA cache_size=-{CACHE_KIB}",
+        "PRAGMA temp_store=MEMORY",
+    )
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """A writer takes the lock at once: taken later, what it has read could be out of date."""
+    is_reader = connection.get_execution_options().get("mpi_is_reader", False)
+    connection.exec_driver_sql("BEGIN" if is_reader else "BEGIN IMMEDIATE")
+
+
+def _alembic(connection: sa.Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _check_revision(connection: sa.Connection) -> None:
+    found = _revision(connection)
+    wanted = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    if found is None:
+        raise WrongSchema("store: it holds no index yet; load it first with `mpi load`")
+    if found != wanted:
+        raise WrongSchema(f"store: its schema has version {found}, this program needs {wanted}")

@@ -1,0 +1,13 @@
+"""Alembic's entry: migrates over the connection that `mpi.storage.engine` hands it."""
+
+from alembic import context
+
+from mpi.storage.tables import METADATA
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

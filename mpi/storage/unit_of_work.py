@@ -1,0 +1,62 @@
+"""One transaction, all or nothing: what every service works in.
+
+A unit that reads sees one state of the store throughout. A unit that writes is committed when its
+block ends, and undone if the block raises; nothing is acknowledged before the block has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from mpi.storage.engine import Store
+from mpi.storage.failures import storage_failures
+
+BULK_LOCK: Final = 7_305_168
+"""Advisory lock of PostgreSQL: writers share it, a bulk load has it alone."""
+_SQLITE_READER: Final[dict[str, Any]] = {"mpi_is_reader": True}
+_POSTGRESQL_READER: Final[dict[str, Any]] = {
+    "isolation_level": "REPEATABLE READ",
+    "postgresql_readonly": True,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UnitOfWork:
+    """An open transaction, passed to the functions of `mpi.storage`."""
+
+    connection: sa.Connection
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.connection.dialect.name == "sqlite"
+
+    def rows(self, statement: sa.Executable, **parameters: Any) -> list[Any]:
+        """Every row of a statement's result, which must be bounded."""
+        return list(self.connection.execute(statement, parameters))
+
+    def first(self, statement: sa.Executable, **parameters: Any) -> Any | None:
+        """The first row, or None."""
+        return self.connection.execute(statement, parameters).first()
+
+
+@contextmanager
+def reading(store: Store) -> Iterator[UnitOfWork]:
+    """A unit of work that changes nothing and sees one state of the store."""
+    with storage_failures(), store.engine.connect() as connection:
+        connection.execution_options(**(_SQLITE_READER if store.is_sqlite else _POSTGRESQL_READER))
+        with connection.begin():
+            yield UnitOfWork(connection)
+
+
+@contextmanager
+def writing(store: Store) -> Iterator[UnitOfWork]:
+    """A unit of work that is durable when its block has ended."""
+    with storage_failures(), store.engine.begin() as connection:
+        if not store.is_sqlite:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({BULK_LOCK})")
+        yield UnitOfWork(connection)
