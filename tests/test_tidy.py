@@ -24,7 +24,8 @@ CHECKED = (*SOURCES, "tests", "benchmarks")
 FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 70
 
-BASE = {"mpi", "mpi.errors", "mpi.limits", "mpi.clock", "mpi.config", "mpi.logs"}
+_BASE_NAMES = ("errors", "limits", "clock", "config", "logs", "source_layout")
+BASE = {"mpi"} | {f"mpi.{name}" for name in _BASE_NAMES}
 CORE = {"base", "domain", "standardise", "linkage"}
 LAYERS = {
     "base": {"base"},
