@@ -1,0 +1,107 @@
+"""Bulk rows to and from SQLite through ADBC, which binds Arrow columns in C.
+
+The driver opens its own connection to the file. SQLite checks no foreign keys while rows stream in
+(order would matter, and time); they are checked at once before the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import adbc_driver_sqlite.dbapi
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy.dialects import sqlite
+
+from mpi.errors import Conflict
+from mpi.storage.bulk_rows import STAGING, BulkTransaction
+from mpi.storage.engine import Store, sqlite_pragmas
+from mpi.storage.failures import storage_failures
+from mpi.storage.tables import METADATA
+
+_FIRST_ROW = {pa.int64(): "0", pa.float64(): "0.5", pa.string(): "''"}
+"""Read before the others, so that a column has its type even if it begins with NULLs."""
+
+
+class _SqliteBulk(BulkTransaction):
+    dialect = sqlite.dialect()
+
+    def __init__(self, cursor: Any) -> None:
+        super().__init__()
+        self._cursor = cursor
+
+    def execute(self, statement: str) -> None:
+        self._cursor.execute(statement)
+        self._cursor.fetchall()
+
+    def _query(self, select: str, types: Mapping[str, pa.DataType]) -> pa.Table:
+        first = ", ".join(f'{_FIRST_ROW[kind]} AS "{name}"' for name, kind in types.items())
+        self._cursor.execute(f"SELECT {first} UNION ALL SELECT * FROM ({select})")
+        return self._cursor.fetch_arrow_table().slice(1)
+
+    def _ingest(self, table: str, rows: pa.Table) -> None:
+        self._cursor.adbc_ingest(table, rows, mode="append", temporary=table == STAGING)
+
+    def _to_stored(self, table: str, rows: pa.Table) -> pa.Table:
+        rows = super()._to_stored(table, rows)
+        return pa.table({name: _stored(rows.column(name)) for name in rows.column_names})
+
+    def _finish(self) -> None:
+        for table in _refer_to(set(self._appended)):
+            self._cursor.execute(f"PRAGMA foreign_key_check({table})")
+            if self._cursor.fetchone() is not None:
+                raise Conflict(f"store: rows of {table} refer to rows that do not exist")
+
+
+@contextmanager
+def sqlite_transaction(store: Store) -> Iterator[BulkTransaction]:
+    """A transaction that has the write lock from the start."""
+    with _connected(store) as connection:
+        connection.adbc_connection.set_autocommit(False)
+        with connection.cursor() as cursor:
+            bulk = _SqliteBulk(cursor)
+            bulk.execute("UPDATE alembic_version SET version_num = version_num")
+            yield bulk
+        connection.adbc_connection.commit()
+
+
+@contextmanager
+def sqlite_reader(store: Store) -> Iterator[BulkTransaction]:
+    """A connection for reading alone."""
+    with _connected(store) as connection, connection.cursor() as cursor:
+        yield _SqliteBulk(cursor)
+
+
+@contextmanager
+def _connected(store: Store) -> Iterator[Any]:
+    """A connection; closing it undoes what was not committed."""
+    with storage_failures():
+        connection = adbc_driver_sqlite.dbapi.connect(store.sqlite_path, autocommit=True)
+        try:
+            with connection.cursor() as cursor:
+                for pragma in sqlite_pragmas():
+                    cursor.execute(pragma)
+                    cursor.fetchall()
+            yield connection
+        finally:
+            connection.close()
+
+
+def _stored(array: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(array.type):
+        array = pc.cast(array, array.type.value_type)
+    if pa.types.is_timestamp(array.type):
+        return pc.cast(pc.cast(array, pa.timestamp("us", array.type.tz)), pa.int64())
+    return pc.cast(array, pa.int64()) if pa.types.is_boolean(array.type) else array
+
+
+def _refer_to(changed: set[str]) -> list[str]:
+    """The tables among these and those that refer to them, whose foreign keys must be checked."""
+    return sorted(
+        table.name
+        for table in METADATA.sorted_tables
+        if table.foreign_keys
+        and ({table.name} | {key.column.table.name for key in table.foreign_keys}) & changed
+    )
