@@ -170,7 +170,7 @@ def _comparisons(draw: st.DrawFn, number: int) -> dict[str, Any]:
 
 @st.composite
 def model_specs(draw: st.DrawFn) -> dict[str, Any]:
-    """The mapping that a `spec.toml` would parse to; nothing of it makes sense, all of it counts."""
+    """The mapping that a `spec.toml` would parse to; it need not make sense to be scored alike."""
     rules = [draw(_blocking_rules(number)) for number in range(draw(st.integers(1, 3)))]
     return {
         "name": "generated",

@@ -41,6 +41,7 @@ class Leaf(NamedTuple):
     weight_bits: float
     adjustment: Adjustment | None
     level: int
+    frequency_slot: int | None
 
 
 class LevelWeight(NamedTuple):
@@ -51,6 +52,8 @@ class LevelWeight(NamedTuple):
     weight_bits: float
     adjustment_bits: float
     """For the frequency of the agreed value; 0.0 where the level has none."""
+    frequency: float | None
+    """The share of records that hold the agreed value, if the level uses it."""
 
 
 class Scorer:
@@ -94,8 +97,12 @@ class Scorer:
     def _level(node: Any, left: Prepared, right: Prepared) -> LevelWeight:
         while (test := node[0]) is not None:
             node = node[1] if test(left, right) else node[2]
-        adjustment = node[2](left, right) if node[2] is not None else 0.0
-        return LevelWeight(node[3], node[1], adjustment)
+        leaf: Leaf = node
+        if leaf.adjustment is None or leaf.frequency_slot is None:
+            return LevelWeight(leaf.level, leaf.weight_bits, 0.0, None)
+        slot = leaf.frequency_slot
+        frequency = _agreed_frequency(left[slot], right[slot])
+        return LevelWeight(leaf.level, leaf.weight_bits, leaf.adjustment(left, right), frequency)
 
 
 def compile_scorer(model: Model, frequencies: Frequencies) -> Scorer:
@@ -125,29 +132,34 @@ def _preparer(
 
 
 def _leaves(model: Model, comparison: Comparison, slots: dict[str, int]) -> tuple[Leaf, ...]:
-    leaves = [Leaf(None, 0.0, None, MISSING)]
+    leaves = [Leaf(None, 0.0, None, MISSING, None)]
     for index, level in enumerate(comparison.levels):
         column = frequency_column(model, comparison, level)
+        slot = slots[column.field] if column else None
         adjustment = _adjustment(column, slots[column.field]) if column else None
-        leaves.append(Leaf(None, level.weight_bits, adjustment, index))
+        leaves.append(Leaf(None, level.weight_bits, adjustment, index, slot))
     return tuple(leaves)
 
 
 def _adjustment(column: FrequencyColumn, slot: int) -> Adjustment:
-    """The more common of the two values counts, and the only one if the other is missing."""
-
     def bits(left: Prepared, right: Prepared) -> float:
-        frequency = left[slot]
-        other = right[slot]
-        if frequency is None or (other is not None and other > frequency):
-            frequency = other
+        frequency = _agreed_frequency(left[slot], right[slot])
         return 0.0 if frequency is None else column.adjustment_bits(frequency)
 
     return bits
 
 
+def _agreed_frequency(left: float | None, right: float | None) -> float | None:
+    """That of the more common value, or of the only one, as Splink does."""
+    if left is None or (right is not None and right > left):
+        return right
+    return left
+
+
 _Rules = tuple[tuple[Alternatives, int], ...]
 """What is undecided: conditions and the leaf that they lead to; the first that holds wins."""
+
+_ALWAYS: Final[Alternatives] = ((),)
 
 
 class _Diagram:
@@ -164,7 +176,7 @@ class _Diagram:
     def build(self, comparison: Comparison) -> Any:
         rules: list[tuple[Alternatives, int]] = [(comparison.missing, 0)]
         rules += [(level.when, at) for at, level in enumerate(comparison.levels[:-1], start=1)]
-        rules.append((((),), len(comparison.levels)))
+        rules.append((_ALWAYS, len(comparison.levels)))
         return self._node(tuple(rule for rule in rules if rule[0]), comparison.name)
 
     def _node(self, rules: _Rules, name: str) -> Any:
@@ -202,7 +214,7 @@ def _assume(rules: _Rules, test: Test, *, is_true: bool) -> _Rules:
             )
         )
         if () in kept:
-            remaining.append((((),), leaf))
+            remaining.append((_ALWAYS, leaf))
             break
         if kept:
             remaining.append((kept, leaf))

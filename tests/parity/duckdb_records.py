@@ -1,4 +1,4 @@
-"""A DuckDB connection that knows the comparators, and Splink over records given as Python values."""
+"""DuckDB that knows the comparators, and Splink over records given as Python values."""
 
 import logging
 import warnings
