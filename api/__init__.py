@@ -1,0 +1,1 @@
+"""The server: HTTP doors to the services of `mpi`."""

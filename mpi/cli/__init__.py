@@ -1,0 +1,1 @@
+"""The `mpi` command: one module for each group of commands."""
