@@ -18,6 +18,7 @@ import pyarrow.csv
 import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import AddConstraint, DropConstraint
 
 from mpi.storage.bulk_rows import BulkTransaction
 from mpi.storage.columns import UtcTime
@@ -36,6 +37,8 @@ class _PostgresqlBulk(BulkTransaction):
     def __init__(self, cursor: psycopg.Cursor[Any]) -> None:
         super().__init__()
         self._cursor = cursor
+        self._unchecked: list[sa.ForeignKeyConstraint] = []
+        """Foreign keys that wait: one join at the end instead of a look-up for each row."""
 
     def execute(self, statement: str) -> None:
         self._cursor.execute(sql.SQL(statement))
@@ -81,8 +84,17 @@ class _PostgresqlBulk(BulkTransaction):
             return sa.literal_column(f"({column})::int")
         return column
 
+    def _drop_rules(self, table: str) -> None:
+        super()._drop_rules(table)
+        for constraint in METADATA.tables[table].foreign_key_constraints:
+            self.execute(self._sql(DropConstraint(constraint)))
+            self._unchecked.append(constraint)
+
     def _finish(self) -> None:
-        """Numbers that we gave move the sequence from which the next ones come."""
+        """Check the foreign keys; the next number that the database gives follows ours."""
+        while self._unchecked:
+            constraint = self._unchecked.pop()
+            self.execute(self._sql(AddConstraint(constraint)))
         for table in self._appended:
             if "number" in METADATA.tables[table].c:
                 self.execute(

@@ -135,8 +135,12 @@ class BulkTransaction(ABC):
         is_empty = not self._query(f"SELECT 1 AS number FROM {table} LIMIT 1", _COUNT).num_rows
         self._appended[table] = is_empty
         if is_empty:
-            for index in METADATA.tables[table].indexes:
-                self.execute(self._sql(DropIndex(index)))
+            self._drop_rules(table)
+
+    def _drop_rules(self, table: str) -> None:
+        """Take away from an empty table what is cheaper to make once it is full."""
+        for index in METADATA.tables[table].indexes:
+            self.execute(self._sql(DropIndex(index)))
 
     def _restore_indexes(self, table: str) -> None:
         if not self._appended.get(table):

@@ -7,9 +7,10 @@ The driver opens its own connection to the file. SQLite checks no foreign keys w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import adbc_driver_manager
 import adbc_driver_sqlite.dbapi
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,7 @@ from sqlalchemy.dialects import sqlite
 
 from mpi.errors import Conflict
 from mpi.storage.bulk_rows import STAGING, BulkTransaction
-from mpi.storage.engine import Store, sqlite_pragmas
+from mpi.storage.engine import BUSY_TIMEOUT_MS, Store, sqlite_pragmas
 from mpi.storage.failures import storage_failures
 from mpi.storage.tables import METADATA
 
@@ -58,13 +59,31 @@ class _SqliteBulk(BulkTransaction):
 @contextmanager
 def sqlite_transaction(store: Store) -> Iterator[BulkTransaction]:
     """A transaction that has the write lock from the start."""
-    with _connected(store) as connection:
+    with _connected(store) as connection, connection.cursor() as cursor:
+        bulk = _SqliteBulk(cursor)
+        is_first = not bulk.count("source_record")
+        if is_first:
+            _write_once(store, bulk)
         connection.adbc_connection.set_autocommit(False)
-        with connection.cursor() as cursor:
-            bulk = _SqliteBulk(cursor)
-            bulk.execute("UPDATE alembic_version SET version_num = version_num")
-            yield bulk
+        bulk.execute("UPDATE alembic_version SET version_num = version_num")
+        yield bulk
         connection.adbc_connection.commit()
+        if is_first:
+            connection.adbc_connection.set_autocommit(True)
+            bulk.execute("PRAGMA journal_mode=WAL")
+
+
+def _write_once(store: Store, bulk: BulkTransaction) -> None:
+    """Fill an empty file without the write-ahead log, through which every page goes twice.
+
+    A rollback journal is as safe, and for pages that are new it is empty; but readers would wait.
+    If somebody has the file open, the log stays.
+    """
+    store.close()
+    bulk.execute("PRAGMA busy_timeout=0")
+    with suppress(adbc_driver_manager.Error):
+        bulk.execute("PRAGMA journal_mode=DELETE")
+    bulk.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
 
 @contextmanager
