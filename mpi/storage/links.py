@@ -1,0 +1,90 @@
+"""Links as stored: which records a person has, and whose a record was, now and at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from mpi.domain.identifiers import PersonId, RecordKey
+from mpi.domain.links import Edge, Link, LinkOrigin
+from mpi.limits import CANDIDATES_MAX
+from mpi.storage.tables import edge, link, model_release, source_record
+from mpi.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLink:
+    """A link with the number of its record."""
+
+    number: int
+    link: Link
+
+
+def list_links(
+    unit: UnitOfWork, person_id: PersonId, *, at: datetime | None = None
+) -> list[StoredLink]:
+    """The records of a person, now or at an instant, by source and local id."""
+    return list_links_of(unit, [person_id], at=at)
+
+
+def list_links_of(
+    unit: UnitOfWork, person_ids: Sequence[PersonId], *, at: datetime | None = None
+) -> list[StoredLink]:
+    """The records of several persons (see `list_links`); at most `CANDIDATES_MAX`."""
+    wanted = {"person_ids": list(person_ids)}
+    if at is None:
+        return [_link(row) for row in unit.rows(_OPEN, **wanted)]
+    return [_link(row) for row in unit.rows(_IN_FORCE, at=at, **wanted)]
+
+
+def find_link(unit: UnitOfWork, record: int, *, at: datetime) -> StoredLink | None:
+    """The link of a record that was in force at an instant."""
+    row = unit.first(_OF_RECORD, record=record, at=at)
+    return row and _link(row)
+
+
+def find_edge(unit: UnitOfWork, left: int, right: int) -> Edge | None:
+    """The stored edge of two records, in either order."""
+    row = unit.first(_EDGE, left=min(left, right), right=max(left, right))
+    return row and Edge(*row)
+
+
+def _link(row: Any) -> StoredLink:
+    return StoredLink(
+        row.record,
+        Link(
+            record=RecordKey(row.source, row.local_id),
+            person_id=row.person_id,
+            origin=LinkOrigin(row.origin),
+            match_weight_bits=row.match_weight_bits,
+            model_digest=row.digest,
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+        ),
+    )
+
+
+_LINKS: Final = (
+    sa.select(link, source_record.c.source, source_record.c.local_id, model_release.c.digest)
+    .join(source_record, source_record.c.number == link.c.record)
+    .join(model_release, model_release.c.number == link.c.model)
+)
+_ORDERED: Final = (
+    _LINKS.where(link.c.person_id.in_(sa.bindparam("person_ids", expanding=True)))
+    .order_by(source_record.c.source, source_record.c.local_id)
+    .limit(CANDIDATES_MAX)
+)
+_OPEN: Final = _ORDERED.where(link.c.valid_to.is_(None))
+_WAS_IN_FORCE: Final = sa.and_(
+    link.c.valid_from <= sa.bindparam("at"),
+    sa.or_(link.c.valid_to.is_(None), link.c.valid_to > sa.bindparam("at")),
+)
+_IN_FORCE: Final = _ORDERED.where(_WAS_IN_FORCE)
+_OF_RECORD: Final = _LINKS.where(link.c.record == sa.bindparam("record"), _WAS_IN_FORCE)
+_EDGE: Final = sa.select(edge.c.left_record, edge.c.right_record, edge.c.match_weight_bits).where(
+    edge.c.left_record == sa.bindparam("left"), edge.c.right_record == sa.bindparam("right")
+)

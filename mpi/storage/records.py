@@ -1,0 +1,250 @@
+"""Source records as stored: by key, by number, by NHS number, by blocking keys."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+import sqlalchemy as sa
+
+from mpi.domain.identifiers import PersonId, RecordKey
+from mpi.domain.records import (
+    COMPARISON_FIELDS,
+    TUPLE_FIELDS,
+    ComparisonRecord,
+    RecordVersion,
+    demographics_from_dict,
+)
+from mpi.errors import UnknownRecord
+from mpi.limits import CANDIDATES_MAX, PAGE_ITEMS_MAX
+from mpi.storage.tables import (
+    RecordState,
+    VersionState,
+    blocking_key,
+    link,
+    record_version,
+    source_record,
+)
+from mpi.storage.unit_of_work import UnitOfWork
+
+VERSIONS_MAX: Final = 10_000
+"""Versions of one record that are ever folded."""
+_TUPLES: Final = tuple(sorted(TUPLE_FIELDS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecord:
+    """A source record with the person it belongs to."""
+
+    number: int
+    key: RecordKey
+    state: RecordState
+    merged_into: int | None
+    registered_at: datetime
+    person_id: PersonId | None
+    """None unless live."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCandidate:
+    """A live record as it is compared, with the person it belongs to."""
+
+    number: int
+    key: RecordKey
+    person_id: PersonId
+    comparison: ComparisonRecord
+
+
+def comparison_to_json(record: ComparisonRecord) -> str:
+    """The fields that are not empty, as one JSON object."""
+    values = ((name, getattr(record, name)) for name in COMPARISON_FIELDS)
+    return orjson.dumps({name: value for name, value in values if value}).decode()
+
+
+def comparison_from_json(text: str) -> ComparisonRecord:
+    """The inverse of `comparison_to_json`; a null or an empty list is a missing value."""
+    values: dict[str, Any] = orjson.loads(text)
+    for name in _TUPLES:
+        if name in values:
+            values[name] = tuple(values[name] or ())
+    return ComparisonRecord(**values)
+
+
+def find_record(unit: UnitOfWork, key: RecordKey) -> StoredRecord | None:
+    """The record of this key, live or not."""
+    row = unit.first(_BY_KEY, source=key.source, local_id=key.local_id)
+    return row and _record(row)
+
+
+def get_record(unit: UnitOfWork, key: RecordKey) -> StoredRecord:
+    """The record of this key. Raises UnknownRecord."""
+    record = find_record(unit, key)
+    if record is None:
+        raise UnknownRecord("record: no source record has this key")
+    return record
+
+
+def list_records(unit: UnitOfWork, numbers: Collection[int]) -> list[StoredRecord]:
+    """The records of these numbers, in order of registration; at most `CANDIDATES_MAX`."""
+    assert len(numbers) <= CANDIDATES_MAX, "a list of records is bounded"
+    return [_record(row) for row in unit.rows(_BY_NUMBER, numbers=sorted(numbers))]
+
+
+def list_records_by_nhs_number(unit: UnitOfWork, nhs_number: str) -> list[StoredRecord]:
+    """The live records whose standardised number this is; at most `PAGE_ITEMS_MAX`."""
+    return [_record(row) for row in unit.rows(_BY_NHS_NUMBER, nhs_number=nhs_number)]
+
+
+def list_versions(unit: UnitOfWork, number: int) -> list[RecordVersion]:
+    """Every version of a record that was ever accepted, in fold order, errors marked as such."""
+    return [_version(row) for row in unit.rows(_VERSIONS, number=number)]
+
+
+def list_live_contents(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
+    """What each of these records says now, as `demographics_to_dict` has it, by record number."""
+    assert len(numbers) <= CANDIDATES_MAX, "a list of records is bounded"
+    rows = unit.rows(_LIVE_CONTENTS, numbers=sorted(numbers))
+    return {row.number: orjson.loads(row.content) for row in rows}
+
+
+def list_candidates(
+    unit: UnitOfWork, keys: Iterable[int], *, limit: int = CANDIDATES_MAX
+) -> list[StoredCandidate]:
+    """Live records that share a blocking key, those that share most keys first.
+
+    Args:
+        unit: Where to look.
+        keys: The keys of the record that looks for candidates.
+        limit: How many to give; ask for one more than wanted to learn whether that was all.
+    """
+    wanted = list(keys)
+    if not wanted:
+        return []
+    rows = unit.connection.execute(_CANDIDATES, {"keys": wanted, "most": limit})
+    return [_candidate(row) for row in rows]
+
+
+def list_compared_records(
+    unit: UnitOfWork, person_ids: Sequence[PersonId], *, limit: int = CANDIDATES_MAX
+) -> list[StoredCandidate]:
+    """The live records of some persons, as they are compared."""
+    rows = unit.rows(_COMPARED, person_ids=list(person_ids), most=limit)
+    return [_candidate(row) for row in rows]
+
+
+def find_comparison(unit: UnitOfWork, key: RecordKey) -> ComparisonRecord | None:
+    """How the live record of this key is compared."""
+    row = unit.first(_COMPARISON, source=key.source, local_id=key.local_id)
+    return comparison_from_json(row.comparison) if row and row.comparison else None
+
+
+def _record(row: Any) -> StoredRecord:
+    return StoredRecord(
+        number=row.number,
+        key=RecordKey(row.source, row.local_id),
+        state=RecordState(row.state),
+        merged_into=row.merged_into,
+        registered_at=row.registered_at,
+        person_id=row.person_id,
+    )
+
+
+def _candidate(row: Any) -> StoredCandidate:
+    number, source, local_id, person_id, comparison = row
+    key = RecordKey(source, local_id)
+    return StoredCandidate(number, key, person_id, _compared(comparison))
+
+
+@lru_cache(maxsize=4_096)
+def _compared(text: str) -> ComparisonRecord:
+    """One person asked about twice in a minute is decoded once."""
+    return comparison_from_json(text)
+
+
+def _version(row: Any) -> RecordVersion:
+    return RecordVersion(
+        key=RecordKey(row.source, row.local_id),
+        demographics=demographics_from_dict(orjson.loads(row.content)),
+        event_at=row.event_at,
+        sequence=row.sequence,
+        digest=row.digest,
+        is_entered_in_error=row.state == VersionState.ENTERED_IN_ERROR,
+    )
+
+
+_OPEN_LINK: Final = sa.and_(link.c.record == source_record.c.number, link.c.valid_to.is_(None))
+_RECORDS: Final = sa.select(
+    source_record.c.number,
+    source_record.c.source,
+    source_record.c.local_id,
+    source_record.c.state,
+    source_record.c.merged_into,
+    source_record.c.registered_at,
+    link.c.person_id,
+).select_from(source_record.outerjoin(link, _OPEN_LINK))
+_BY_KEY: Final = _RECORDS.where(
+    source_record.c.source == sa.bindparam("source"),
+    source_record.c.local_id == sa.bindparam("local_id"),
+)
+_BY_NUMBER: Final = _RECORDS.where(
+    source_record.c.number.in_(sa.bindparam("numbers", expanding=True))
+).order_by(source_record.c.number)
+_BY_NHS_NUMBER: Final = (
+    _RECORDS.where(
+        source_record.c.nhs_number == sa.bindparam("nhs_number"),
+        source_record.c.state == RecordState.LIVE,
+    )
+    .order_by(source_record.c.number)
+    .limit(PAGE_ITEMS_MAX)
+)
+_VERSIONS: Final = (
+    sa.select(record_version, source_record.c.source, source_record.c.local_id)
+    .join(source_record, source_record.c.number == record_version.c.record)
+    .where(
+        record_version.c.record == sa.bindparam("number"),
+        record_version.c.state != VersionState.HELD,
+    )
+    .order_by(record_version.c.event_at, record_version.c.sequence, record_version.c.digest)
+    .limit(VERSIONS_MAX)
+)
+_LIVE_CONTENTS: Final = (
+    sa.select(source_record.c.number, record_version.c.content)
+    .join(record_version, record_version.c.number == source_record.c.live_version)
+    .where(source_record.c.number.in_(sa.bindparam("numbers", expanding=True)))
+)
+_AS_COMPARED: Final = (
+    sa.select(
+        source_record.c.number,
+        source_record.c.source,
+        source_record.c.local_id,
+        link.c.person_id,
+        source_record.c.comparison,
+    )
+    .select_from(source_record.join(link, _OPEN_LINK))
+    .where(source_record.c.comparison.is_not(None))
+)
+_SHARED_KEYS: Final = (
+    sa.select(blocking_key.c.record, sa.func.count().label("keys_count"))
+    .where(blocking_key.c.key.in_(sa.bindparam("keys", expanding=True)))
+    .group_by(blocking_key.c.record)
+    .order_by(sa.desc("keys_count"), blocking_key.c.record)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+    .subquery()
+)
+_CANDIDATES: Final = _AS_COMPARED.join(
+    _SHARED_KEYS, _SHARED_KEYS.c.record == source_record.c.number
+).order_by(_SHARED_KEYS.c.keys_count.desc(), source_record.c.number)
+_COMPARED: Final = (
+    _AS_COMPARED.where(link.c.person_id.in_(sa.bindparam("person_ids", expanding=True)))
+    .order_by(source_record.c.number)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_COMPARISON: Final = sa.select(source_record.c.comparison).where(
+    source_record.c.source == sa.bindparam("source"),
+    source_record.c.local_id == sa.bindparam("local_id"),
+    source_record.c.state == RecordState.LIVE,
+)
