@@ -19,5 +19,9 @@ CANDIDATES_MAX: Final = 1_000
 """Records scored for one look-up; past that the answer says that it is incomplete."""
 STATEMENT_TIMEOUT_S: Final = 2.0
 FEED_LINE_BYTES_MAX: Final = 1_048_576
+FEED_FIELD_CHARACTERS_MAX: Final = 20_000
+"""A row of a feed with a longer field is set aside: it is not demographics."""
+FEED_ROW_LINES_MAX: Final = 10
+"""Lines that one quoted value may spread a row over; past that its quotation mark is a slip."""
 SYNTHETIC_PEOPLE_MAX: Final = 909_090
 """Usable NHS numbers in the range 999 000 0000 - 999 999 9999, which no real person has."""
