@@ -115,8 +115,9 @@ def _texts(value: str | None) -> tuple[str, ...]:
 
 
 def _hash(text: str) -> int:
-    """63 bits of MD5, so that the number is signed and positive in every store."""
-    return int.from_bytes(md5(text.encode()).digest()[:8], "little") >> 1
+    """The last 63 bits of MD5, so that the number is positive in a signed column."""
+    digest = md5(text.encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[8:], "little") >> 1
 
 
 def blocking_sql(
@@ -180,7 +181,8 @@ def _tighter_sql(rule: BlockingRule, listed: str) -> str:
 
 
 def _hash_sql(text: str) -> str:
-    return f"(md5_number_upper({text}) >> 1)::bigint"
+    # Not md5_number_upper, which takes five times as long.
+    return f"(md5_number({text}) >> 65)::bigint"
 
 
 def pairs_sql(*, keys: str = "blocking_keys") -> str:

@@ -387,7 +387,8 @@ _MACROS: Final = {
         else list_min(flatten(list_transform(l, lambda a: list_transform(r, lambda b:
             mpi_slips(a, b, n)))))
         end <= n, false)""",
-    "mpi_begins(a, b)": "length(a) = 1 and starts_with(b, a) or length(b) = 1 and starts_with(a, b)",
+    "mpi_begins(a, b)": """length(a) = 1 and starts_with(b, a)
+        or length(b) = 1 and starts_with(a, b)""",
     "mpi_initial(l, r)": """coalesce(case
         when mpi_single(l, r) then mpi_begins(l[1], r[1])
         else list_bool_or(flatten(list_transform(l, lambda a: list_transform(r, lambda b:

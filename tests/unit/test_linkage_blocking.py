@@ -22,7 +22,7 @@ RECORD = ComparisonRecord(
 
 
 def key_of(*parts):
-    return int.from_bytes(md5("\x1f".join(parts).encode()).digest()[:8], "little") >> 1
+    return int.from_bytes(md5("\x1f".join(parts).encode()).digest(), "little") >> 65
 
 
 def test_a_record_has_a_key_for_every_combination_of_its_values():
