@@ -95,7 +95,11 @@ def unique(*columns: str, why: str) -> sa.UniqueConstraint:
 
 
 def index(
-    *columns: str, why: str, name: str | None = None, unique: bool = False, where: str | None = None
+    *columns: str | sa.TextClause,
+    why: str,
+    name: str | None = None,
+    unique: bool = False,
+    where: str | None = None,
 ) -> sa.Index:
     """An index, over the rows that meet `where` if it is given."""
     condition = sa.text(where) if where else None

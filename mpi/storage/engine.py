@@ -6,6 +6,8 @@ power cut. No parameter of a statement ever reaches an error text or a log.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -64,7 +66,7 @@ def create_store(url: str) -> Store:
         WrongSchema: If it holds tables of another version of the schema.
     """
     store = Store(_engine(_parsed(url)))
-    with storage_failures(), store.engine.begin() as connection:
+    with _closed_on_failure(store), store.engine.begin() as connection:
         if _revision(connection) is None:
             command.upgrade(_alembic(connection), "head")
         _check_revision(connection)
@@ -77,7 +79,7 @@ def open_store(url: str) -> Store:
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
         raise StorageUnavailable(f"store: there is no file {parsed.database}")
     store = Store(_engine(parsed))
-    with storage_failures(), store.engine.connect() as connection:
+    with _closed_on_failure(store), store.engine.connect() as connection:
         connection.execution_options(mpi_is_reader=True)
         _check_revision(connection)
     return store
@@ -85,14 +87,23 @@ def open_store(url: str) -> Store:
 
 def upgrade_store(url: str, revision: str = "head") -> None:
     """Bring the schema of an existing store to a revision; `base` takes every table away."""
-    engine = _engine(_parsed(url))
-    with storage_failures(), engine.begin() as connection:
+    store = Store(_engine(_parsed(url)))
+    with _closed_on_failure(store), store.engine.begin() as connection:
         config = _alembic(connection)
         if revision == "base":
             command.downgrade(config, revision)
         else:
             command.upgrade(config, revision)
-    engine.dispose()
+    store.close()
+
+
+@contextmanager
+def _closed_on_failure(store: Store) -> Iterator[None]:
+    with ExitStack() as closing:
+        closing.callback(store.close)
+        with storage_failures():
+            yield
+        closing.pop_all()
 
 
 def _parsed(url: str) -> sa.URL:

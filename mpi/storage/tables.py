@@ -324,9 +324,9 @@ task = sa.Table(
         where="closed_at IS NULL",
     ),
     index(
-        "priority",
+        sa.text("priority DESC"),
         "number",
-        why="the work list: open tasks, by priority and then oldest first",
+        why="the work list: open tasks, most urgent and then oldest first",
         name="ix_task_work_list",
         where="closed_at IS NULL",
     ),

@@ -11,7 +11,7 @@ depends_on = None
 
 _SQL = Path(__file__).parent / "sql"
 _TABLES = (
-    "task_record task outbox_event nhs_number_status model_release link home feed_load edge "
+    "task_record task outbox_event nhs_number_status link model_release home feed_load edge "
     "decision_record decision blocking_key audit_event record_version source_record person "
     "source_system"
 )

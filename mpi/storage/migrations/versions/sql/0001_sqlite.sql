@@ -176,7 +176,7 @@ CREATE TABLE task (
 
 CREATE INDEX ix_task_lease_until ON task (lease_until) WHERE lease_until IS NOT NULL;
 
-CREATE INDEX ix_task_work_list ON task (priority, number) WHERE closed_at IS NULL;
+CREATE INDEX ix_task_work_list ON task (priority DESC, number) WHERE closed_at IS NULL;
 
 CREATE UNIQUE INDEX uq_task_open_question ON task (question_digest) WHERE closed_at IS NULL;
 

@@ -1,0 +1,78 @@
+"""The audit trail: who saw or changed whom, and what for. It is only ever appended to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+import sqlalchemy as sa
+
+from mpi.domain.identifiers import PersonId
+from mpi.limits import PAGE_ITEMS_MAX
+from mpi.storage.tables import audit_event
+from mpi.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """One act of one actor, about one person if it disclosed or changed one."""
+
+    action: str
+    actor: str
+    purpose: str
+    recorded_at: datetime
+    person_id: PersonId | None = None
+    record: int | None = None
+    request_id: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """Counts, versions, how was asked: never a value of demographics."""
+
+
+def add_audit_events(unit: UnitOfWork, events: Sequence[AuditEvent]) -> None:
+    """Append events; they are part of the unit's transaction."""
+    if events:
+        unit.connection.execute(sa.insert(audit_event), [_row(event) for event in events])
+
+
+def list_audit_events(
+    unit: UnitOfWork, person_id: PersonId, *, limit: int = PAGE_ITEMS_MAX
+) -> list[AuditEvent]:
+    """What was done about a person, the latest first."""
+    return [_event(row) for row in unit.rows(_OF_PERSON, person_id=person_id, most=limit)]
+
+
+def _row(event: AuditEvent) -> dict[str, Any]:
+    return {
+        "action": event.action,
+        "actor": event.actor,
+        "purpose": event.purpose,
+        "person_id": event.person_id,
+        "record": event.record,
+        "request_id": event.request_id,
+        "detail": orjson.dumps(event.detail, option=orjson.OPT_SORT_KEYS).decode(),
+        "recorded_at": event.recorded_at,
+    }
+
+
+def _event(row: Any) -> AuditEvent:
+    return AuditEvent(
+        action=row.action,
+        actor=row.actor,
+        purpose=row.purpose,
+        recorded_at=row.recorded_at,
+        person_id=row.person_id,
+        record=row.record,
+        request_id=row.request_id,
+        detail=orjson.loads(row.detail),
+    )
+
+
+_OF_PERSON: Final = (
+    sa.select(audit_event)
+    .where(audit_event.c.person_id == sa.bindparam("person_id"))
+    .order_by(audit_event.c.recorded_at.desc(), audit_event.c.number.desc())
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)

@@ -1,0 +1,57 @@
+"""Which model release a store's edges and links were made with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from mpi.storage.tables import model_release
+from mpi.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRelease:
+    """A release that the store knows."""
+
+    number: int
+    """What edges and links name it by."""
+    digest: str
+    name: str
+    version: str
+    released_at: datetime
+
+
+def find_release_in_force(unit: UnitOfWork) -> StoredRelease | None:
+    """The release that every path scores with; None in a store that was never loaded."""
+    row = unit.first(_IN_FORCE)
+    return row and StoredRelease(
+        number=row.number,
+        digest=row.digest,
+        name=row.name,
+        version=row.version,
+        released_at=row.released_at,
+    )
+
+
+def put_release_in_force(
+    unit: UnitOfWork, *, digest: str, name: str, version: str, at: datetime
+) -> int:
+    """Make a release the one in force, known before or not, and give its number."""
+    unit.connection.execute(sa.update(model_release).values(is_in_force=False))
+    known = unit.first(sa.select(model_release.c.number).where(model_release.c.digest == digest))
+    if known is not None:
+        number: int = known.number
+        restore = sa.update(model_release).where(model_release.c.number == number)
+        unit.connection.execute(restore.values(is_in_force=True))
+        return number
+    added = sa.insert(model_release).values(
+        digest=digest, name=name, version=version, released_at=at, is_in_force=True
+    )
+    row = unit.connection.execute(added.returning(model_release.c.number)).one()
+    return int(row.number)
+
+
+_IN_FORCE: Final = sa.select(model_release).where(model_release.c.is_in_force)

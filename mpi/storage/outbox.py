@@ -1,0 +1,107 @@
+"""What happened to identities, for others to follow: written with the change, numbered behind it.
+
+A number given while transactions run side by side would leave gaps, or appear after a larger one
+was read. So an event is written without its sequence number, in the transaction of the change, and
+gets it once that is committed; changes to one person wait for one another, so their events keep
+their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+import sqlalchemy as sa
+
+from mpi.domain.identifiers import PersonId
+from mpi.limits import PAGE_ITEMS_MAX
+from mpi.storage.tables import outbox_event
+from mpi.storage.unit_of_work import UnitOfWork
+
+NUMBERING_LOCK: Final = 7_305_169
+"""Advisory lock of PostgreSQL: one numbers at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxEvent:
+    """One identity event; ids, never demographics."""
+
+    type: str
+    actor: str
+    reason: str
+    occurred_at: datetime
+    person_id: PersonId | None = None
+    record: int | None = None
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    sequence: int | None = None
+    """Its place in the feed: 1, 2, 3... without a gap; None until it is numbered."""
+
+
+def add_events(unit: UnitOfWork, events: Sequence[OutboxEvent]) -> None:
+    """Append events; they are part of the unit's transaction."""
+    if events:
+        unit.connection.execute(sa.insert(outbox_event), [_row(event) for event in events])
+
+
+def number_events(unit: UnitOfWork) -> None:
+    """Give every committed event that has none its sequence number."""
+    if not unit.is_sqlite:
+        unit.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({NUMBERING_LOCK})")
+    unit.connection.execute(_NUMBER)
+
+
+def list_events(
+    unit: UnitOfWork, *, after: int = 0, limit: int = PAGE_ITEMS_MAX
+) -> list[OutboxEvent]:
+    """The numbered events after a sequence number, in order."""
+    return [_event(row) for row in unit.rows(_AFTER, after=after, most=limit)]
+
+
+def _row(event: OutboxEvent) -> dict[str, Any]:
+    return {
+        "type": event.type,
+        "person_id": event.person_id,
+        "record": event.record,
+        "actor": event.actor,
+        "reason": event.reason,
+        "payload": orjson.dumps(event.payload, option=orjson.OPT_SORT_KEYS).decode(),
+        "occurred_at": event.occurred_at,
+    }
+
+
+def _event(row: Any) -> OutboxEvent:
+    return OutboxEvent(
+        type=row.type,
+        actor=row.actor,
+        reason=row.reason,
+        occurred_at=row.occurred_at,
+        person_id=row.person_id,
+        record=row.record,
+        payload=orjson.loads(row.payload),
+        sequence=row.sequence,
+    )
+
+
+_LAST_GIVEN: Final = sa.select(
+    sa.func.coalesce(sa.func.max(outbox_event.c.sequence), 0)
+).scalar_subquery()
+_PLACE: Final = sa.func.row_number().over(order_by=outbox_event.c.number)
+_WAITING: Final = (
+    sa.select(outbox_event.c.number, (_LAST_GIVEN + _PLACE).label("next"))
+    .where(outbox_event.c.sequence.is_(None))
+    .subquery()
+)
+_NUMBER: Final = (
+    sa.update(outbox_event)
+    .values(sequence=_WAITING.c.next)
+    .where(outbox_event.c.number == _WAITING.c.number)
+)
+_AFTER: Final = (
+    sa.select(outbox_event)
+    .where(outbox_event.c.sequence > sa.bindparam("after"))
+    .order_by(outbox_event.c.sequence)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
