@@ -257,11 +257,21 @@ def _edits(layout: Layout, test: Test) -> PairTest:
     def holds(left: Prepared, right: Prepared) -> bool:
         for a in left[slot]:
             for b in right[slot]:
-                if -most <= len(a) - len(b) <= most and distance(a, b, score_cutoff=most) <= most:
+                if (
+                    -most <= len(a) - len(b) <= most
+                    and (most > 1 or _share_an_end(a, b))
+                    and distance(a, b, score_cutoff=most) <= most
+                ):
                     return True
         return False
 
     return holds
+
+
+def _share_an_end(a: str, b: str) -> bool:
+    """False only if more than one slip lies between: one leaves nearly half of an end alone."""
+    half = (min(len(a), len(b)) - 1) // 2
+    return half < 1 or a[:half] == b[:half] or a[-half:] == b[-half:]
 
 
 def _edits_sql(test: Test) -> str:
