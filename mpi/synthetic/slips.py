@@ -1,0 +1,57 @@
+"""Applies errors to columns of records: which records, by whose error level, and how.
+
+Errors are never independent.  Every rate is multiplied, as odds, by the level of the source, of
+the person (age, name origin, chance) and of the profile, and duplicates are worse than first
+records: they exist because somebody was not recognised.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+
+from mpi.synthetic.corruption import Slip
+from mpi.synthetic.holders import chance
+from mpi.synthetic.people import Flags, Floats, Integers, Texts
+from mpi.synthetic.sources import error_rates
+
+
+class Slips:
+    """Draws and applies the errors of one source's records."""
+
+    def __init__(self, level: Floats, random: Generator) -> None:
+        self.level = level
+        """Factor on the odds of each record's errors."""
+        self.random = random
+
+    def hit(self, group: str, kind: str, among: Flags | None = None) -> Integers:
+        """Indexes of the records that this error befalls.
+
+        Args:
+            group: Table of `errors.toml`, such as `birth`.
+            kind: Error in that table.
+            among: Only these records, if given.
+        """
+        rate = error_rates()[group][kind]
+        drawn = self.random.random(len(self.level)) < chance(rate, self.level)
+        return np.flatnonzero(drawn if among is None else drawn & among)
+
+    def apply(self, column: Texts, at: Integers, slip: Slip) -> None:
+        """Changes the texts at these indexes; missing ones stay missing."""
+        kinds = self.random.random(len(at)).tolist()
+        places = self.random.random(len(at)).tolist()
+        column[at] = [
+            slip(text, kind, place) if text else text
+            for text, kind, place in zip(column[at], kinds, places, strict=True)
+        ]
+
+    def befall(self, column: Texts, group: str, kind: str, slip: Slip) -> Integers:
+        """Draws and applies one error; answers where it hit."""
+        at = self.hit(group, kind, column.astype(bool))
+        self.apply(column, at, slip)
+        return at
+
+    def pick(self, texts: Texts, count: int) -> Texts:
+        """`count` of these texts, equally likely."""
+        drawn: Texts = texts[self.random.integers(0, len(texts), count)]
+        return drawn

@@ -1,0 +1,125 @@
+"""Writes each source's rows in its own raw layout, and the truth beside them.
+
+One row in some 20,000 is broken on purpose, a copy of a good one, so that quarantine has work and
+nothing that the truth names is lost.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from mpi.synthetic.cells import Cells
+from mpi.synthetic.corruption import fold_accents
+from mpi.synthetic.records import Records
+
+MALFORMED_EVERY: Final = 20_000
+"""Rows per malformed row; every file has at least one."""
+
+Build = Callable[[Sequence[Any]], Any]
+
+
+def write_source(records: Records, folder: Path) -> tuple[int, int]:
+    """Writes `<source>.csv` or `.ndjson`.
+
+    Returns:
+        How many sound rows and how many malformed ones.
+    """
+    layout = records.spec.file
+    cells = Cells(records, layout.get("codes", {}))
+    path = folder / f"{records.spec.name}.{layout['format']}"
+    malformed = malformed_places(len(records.record))
+    encoding = layout.get("encoding", "utf-8")
+    with path.open("w", encoding=encoding, errors="replace", newline="") as file:
+        if layout["format"] == "csv":
+            _write_csv(file, cells, layout, malformed)
+        else:
+            _write_ndjson(file, cells, layout["template"], malformed)
+    return len(records.record), len(malformed)
+
+
+def malformed_places(rows: int) -> list[int]:
+    """Rows after which a broken copy follows, evenly spread; none in an empty file."""
+    count = min(rows, max(1, rows // MALFORMED_EVERY))
+    return [(2 * number + 1) * rows // (2 * count) for number in range(count)]
+
+
+def _write_csv(file: TextIO, cells: Cells, layout: Mapping[str, Any], malformed: list[int]) -> None:
+    header = [name for name, _ in layout["columns"]]
+    columns = [cells.column(cell) for _, cell in layout["columns"]]
+    if layout.get("encoding") == "cp1252":
+        columns = [_encodable(column, "cp1252") for column in columns]
+    if "empty" in layout:
+        columns = [[layout["empty"] if text is None else text for text in each] for each in columns]
+    writer = csv.writer(
+        file,
+        delimiter=layout.get("delimiter", ","),
+        quoting=csv.QUOTE_ALL if layout.get("is_quoted") else csv.QUOTE_MINIMAL,
+        lineterminator="\r\n",
+    )
+    writer.writerow(header)
+    rows = list(zip(*columns, strict=True))
+    start = 0
+    for number, place in enumerate(malformed):
+        writer.writerows(rows[start:place])
+        broken = rows[place]
+        writer.writerow(broken[: len(broken) // 2] if number % 2 == 0 else (*broken, "surplus"))
+        start = place
+    writer.writerows(rows[start:])
+
+
+def _encodable(column: Sequence[Any], encoding: str) -> list[Any]:
+    """Texts that the encoding lacks lose their accents, as on the old system's screens."""
+    done: dict[Any, Any] = {}
+    for text in set(column):
+        try:
+            done[text] = text
+            _ = text.encode(encoding) if text else b""
+        except UnicodeEncodeError:
+            done[text] = fold_accents(text)
+    return [done[text] for text in column]
+
+
+def _write_ndjson(
+    file: TextIO, cells: Cells, template: Mapping[str, Any], malformed: list[int]
+) -> None:
+    columns: list[Sequence[Any]] = []
+    build = _compiled(template, cells, columns)
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    broken = set(malformed)
+    lines = _lines(build, columns, encode, broken)
+    file.writelines(lines)
+
+
+def _lines(
+    build: Build,
+    columns: list[Sequence[Any]],
+    encode: Callable[[Any], str],
+    broken: set[int],
+) -> Iterator[str]:
+    for number, row in enumerate(zip(*columns, strict=True)):
+        line = encode(build(row))
+        if number in broken:
+            yield line[: len(line) // 2] + "\n"
+        yield line + "\n"
+
+
+def _compiled(template: Any, cells: Cells, columns: list[Sequence[Any]]) -> Build:
+    """A function from a row of `columns` to the template with its cells filled in."""
+    if isinstance(template, str):
+        at = len(columns)
+        columns.append(cells.column(template))
+        return lambda row: row[at]
+    if isinstance(template, list):
+        items = [_compiled(item, cells, columns) for item in template]
+        return lambda row: [value for item in items if (value := item(row)) is not None]
+    parts = [
+        (name, _compiled(part, cells, columns)) for name, part in template.items() if name != "when"
+    ]
+    if "when" not in template:
+        return lambda row: {name: part(row) for name, part in parts}
+    when = _compiled(template["when"], cells, columns)
+    return lambda row: {name: part(row) for name, part in parts} if when(row) else None
