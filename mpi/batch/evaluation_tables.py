@@ -34,9 +34,10 @@ def _headline(evaluation: Evaluation) -> TextTable:
     best = evaluation.recall_at_precision
     rows = [
         ("automatic links, pair by pair", *_pair_texts(evaluation.automatic_links)),
-        ("with the stewards' decisions", *_pair_texts(evaluation.links)),
         ("record by record (B-cubed)", *_rate_texts(evaluation.bcubed), "", "", ""),
     ]
+    if evaluation.links != evaluation.automatic_links:
+        rows.insert(1, ("with the stewards' decisions", *_pair_texts(evaluation.links)))
     if best:
         name = f"scores alone, precision >= {PRECISION_WANTED}"
         rows.append((name, *_rate_texts(best), "", "", ""))
