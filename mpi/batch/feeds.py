@@ -164,28 +164,29 @@ def refuse_unreadable(path: Path, *, versions_count: int, first: QuarantinedRow 
         raise InvalidInput(f"{path}: no row could be read; line {first.line}: {first.reason}")
 
 
-def write_quarantine(folder: Path, source: str, rows: Iterable[QuarantinedRow]) -> Path | None:
+def write_quarantine(folder: Path, quarantined: Mapping[str, Iterable[QuarantinedRow]]) -> None:
     """Write `<source>.csv` (source, line, reason, raw) into the folder, for its owner's eyes only.
 
-    The last column is the row byte for byte, in the encoding of the feed. An earlier file of the
-    source is replaced, or removed if there are no rows.
+    The last column is the row byte for byte, in the encoding of the feed. An earlier file of a
+    source is replaced, or removed if it has no such rows now.
 
-    Returns:
-        The file, or None if there are no rows.
+    Args:
+        folder: Made if it is missing.
+        quarantined: Source -> its rows, in any order.
 
     Raises:
-        InvalidInput: If it cannot be written.
+        InvalidInput: If a file cannot be written.
     """
-    path, ordered = folder / f"{source}.csv", sorted(rows, key=lambda row: row.line)
-    try:
-        if not ordered:
-            path.unlink(missing_ok=True)
-            return None
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_privately(path, _quarantine_lines(source, ordered))
-    except OSError as error:
-        raise InvalidInput(f"{path}: cannot be written: {error.strerror or error}") from error
-    return path
+    for source, rows in quarantined.items():
+        path, ordered = folder / f"{source}.csv", sorted(rows, key=lambda row: row.line)
+        try:
+            if ordered:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _write_privately(path, _quarantine_lines(source, ordered))
+            else:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise InvalidInput(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _source_of(path: Path, sources: Mapping[str, SourceSystem]) -> SourceSystem:
@@ -254,13 +255,14 @@ _KEY_TREES: dict[str, Any] = {}
 """Known keys of the sources that this process has read, by digest of the mapping."""
 
 
-def _version(source: str, layout: CompiledLayout, row: Any) -> tuple[RecordVersion, str]:
+def _version(source: str, layout: CompiledLayout, cells: Any) -> tuple[RecordVersion, str]:
     """The version that a row describes, and its content as canonical JSON.
 
     Raises:
         InvalidRecord: If it cannot be known whose it is or when it became true, or if a field
             holds what no demographics can.
     """
+    row = layout.prepare(cells)
     try:
         key = checked_record_key(source, layout.local_id(row) or "")
     except InvalidIdentifier as error:
@@ -269,7 +271,7 @@ def _version(source: str, layout: CompiledLayout, row: Any) -> tuple[RecordVersi
     if event_at is None:
         raise InvalidRecord("event_at: is missing or not a time of the declared format")
     sequence = layout.sequence(row)
-    if sequence is not None and not _SEQUENCE.fullmatch(sequence):
+    if sequence and not _SEQUENCE.fullmatch(sequence):
         raise InvalidRecord("sequence: is not a whole number")
     content = layout.content(row)
     # Keys are inserted in order and these bytes equal `content_json`'s: a test holds both.

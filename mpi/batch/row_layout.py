@@ -8,12 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from mpi.batch.row_cells import (
+    Cells,
+    ObjectCells,
+    ReadText,
+    Row,
+    TextCells,
+    as_list,
+    list_texts,
+    objects_where,
+    read_nothing,
+)
 from mpi.batch.source_text import (
     REMEMBERED_TEXTS,
     compile_date,
@@ -21,22 +31,18 @@ from mpi.batch.source_text import (
     split_address,
     split_comma_name,
 )
-from mpi.errors import InvalidRecord
 from mpi.source_layout import PartLayout, SourceSystem, ValueLayout
 
-Row = Any
-"""A list of texts in the order of the header, or a JSON object."""
-ReadText = Callable[[Row], str | None]
 ReadTexts = Callable[[Row], list[str]]
 Transform = Callable[[str], str | None]
-ReadColumn = Callable[[str], Callable[[Row], Any]]
-"""A column's name -> what reads it from a row: a text, or a JSON value."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledLayout:
     """The functions of one layout, for rows of one header."""
 
+    prepare: Callable[[Row], Row]
+    """To be called first; the others take what it returns."""
     local_id: ReadText
     event_at: Callable[[Row], datetime | None]
     sequence: ReadText
@@ -55,194 +61,95 @@ def compile_layout(source: SourceSystem, header: Sequence[str] | None) -> Compil
     The functions raise `InvalidRecord` if a JSON value is a list or an object where a text should
     be, or the other way round.
     """
-    column = _object_column(source) if header is None else _text_column(source, header)
-    row = source.row
+    row, empty = source.row, source.file.empty
+    cells = ObjectCells(empty) if header is None else TextCells(header, empty)
     return CompiledLayout(
-        local_id=_compile_text(row.local_id, column),
-        event_at=_compile_instant(row.event_at, row.zone, column),
-        sequence=_compile_text(row.sequence, column) if row.sequence else _read_nothing,
-        is_entered_in_error=_compile_flag(row.entered_in_error, row.error_values, column),
-        content=_compile_content(source, column),
+        prepare=cells.prepare,
+        local_id=_compile_text(row.local_id, cells),
+        event_at=_compile_instant(row.event_at, row.zone, cells),
+        sequence=_compile_text(row.sequence, cells) if row.sequence else read_nothing,
+        is_entered_in_error=_compile_flag(row.entered_in_error, row.error_values, cells),
+        content=_compile_content(source, cells),
     )
-
-
-def _text_column(source: SourceSystem, header: Sequence[str]) -> ReadColumn:
-    """Columns of a row that is a list of texts; an optional column that is absent is empty."""
-    places = {name: place for place, name in enumerate(header)}
-    empty = source.file.empty
-
-    def column(name: str) -> Callable[[Row], Any]:
-        if name not in places:
-            return _read_nothing
-        place = places[name]
-        if not empty:
-            return lambda row: row[place].strip() or None
-
-        def read(row: Row) -> str | None:
-            text = row[place].strip()
-            return text if text and text not in empty else None
-
-        return read
-
-    return column
-
-
-def _object_column(source: SourceSystem) -> ReadColumn:
-    """Members of a JSON object by dotted path; what is absent is empty."""
-    empty = source.file.empty
-
-    def column(name: str) -> Callable[[Row], Any]:
-        *outer, last = name.split(".")
-
-        def read(row: Row) -> Any:
-            for key in outer:
-                row = row.get(key)
-                if row is None:
-                    return None
-                if not isinstance(row, dict):
-                    raise InvalidRecord(f"{name}: an object is expected here")
-            value = row.get(last)
-            return value if type(value) is not str else _known_text(value.strip(), empty)
-
-        return read
-
-    return column
-
-
-def _known_text(text: str, empty: frozenset[str]) -> str | None:
-    return text if text and text not in empty else None
-
-
-def scalar_text(value: Any, name: str) -> str | None:
-    """A JSON or Parquet value as text: numbers as digits, dates as ISO 8601, truth as `true`."""
-    if value is None or type(value) is str:
-        return value or None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, int | float | Decimal):
-        return str(value)
-    raise InvalidRecord(f"{name}: a text is expected here, not a list or an object")
-
-
-def _read_nothing(_row: Row) -> None:
-    return None
 
 
 def _is_list(layout: ValueLayout) -> bool:
     return bool(layout.where or layout.item or layout.split or layout.take)
 
 
-def _compile_text(layout: ValueLayout, column: ReadColumn) -> ReadText:
+def _compile_text(layout: ValueLayout, cells: Cells) -> ReadText:
     """The value as one text; elements of a list are joined."""
     constant = layout.value
     if constant is not None:
         return lambda _row: constant
-    raw = _compile_list(layout, column) if _is_list(layout) else _compile_source(layout, column)
+    raw = _compile_list(layout, cells) if _is_list(layout) else _compile_source(layout, cells)
     transform = _compile_transform(layout)
     if transform is None:
         return raw
 
     def read(row: Row) -> str | None:
         text = raw(row)
-        return None if text is None else transform(text)
+        return transform(text) if text else None
 
     return read
 
 
-def _compile_texts(layout: ValueLayout, column: ReadColumn) -> ReadTexts:
+def _compile_texts(layout: ValueLayout, cells: Cells) -> ReadTexts:
     """The value as a list of texts: each element of a list is one."""
     if not _is_list(layout):
-        single = _compile_text(layout, column)
-        return lambda row: [text] if (text := single(row)) is not None else []
-    elements = _compile_elements(layout, column)
-    transform = _compile_transform(layout) or str
-
-    def read(row: Row) -> list[str]:
-        return [text for element in elements(row) if (text := transform(element)) is not None]
-
-    return read
-
-
-def _compile_list(layout: ValueLayout, column: ReadColumn) -> ReadText:
-    elements, separator = _compile_elements(layout, column), layout.join[0]
-    return lambda row: separator.join(elements(row)) or None
+        single = _compile_text(layout, cells)
+        return lambda row: [text] if (text := single(row)) else []
+    elements = _compile_elements(layout, cells)
+    transform = _compile_transform(layout)
+    if transform is None:
+        return elements
+    change = transform
+    return lambda row: [text for element in elements(row) if (text := change(element))]
 
 
-def _compile_source(layout: ValueLayout, column: ReadColumn) -> ReadText:
-    reads = [_compile_scalar(name, column, layout.join[0]) for name in layout.columns]
+def _compile_list(layout: ValueLayout, cells: Cells) -> ReadText:
+    elements, separator = _compile_elements(layout, cells), layout.join[0]
+    return lambda row: separator.join(elements(row))
+
+
+def _compile_source(layout: ValueLayout, cells: Cells) -> ReadText:
+    reads = [cells.read_text(name, layout.join[0]) for name in layout.columns]
     if len(reads) == 1:
         return reads[0]
     joins = layout.join if len(layout.join) > 1 else layout.join * len(reads)
-    separators = ("", *joins)
+    separated = list(zip(("", *joins), reads, strict=False))
 
-    def read(row: Row) -> str | None:
+    def read(row: Row) -> str:
         text = ""
-        for place, each in enumerate(reads):
+        for separator, each in separated:
             value = each(row)
-            if value is not None:
-                text = text + separators[place] + value if text else value
-        return text or None
+            if value:
+                text = text + separator + value if text else value
+        return text
 
     return read
 
 
-def _compile_scalar(name: str, column: ReadColumn, join: str) -> ReadText:
-    raw = column(name)
-
-    def read(row: Row) -> str | None:
-        value = raw(row)
-        if type(value) is str or value is None:
-            return value
-        if isinstance(value, list):
-            return join.join(_element_texts(value, name)) or None
-        return scalar_text(value, name)
-
-    return read
-
-
-def _element_texts(values: Sequence[Any], name: str) -> list[str]:
-    texts = (scalar_text(value, name) for value in values)
-    return [stripped for text in texts if text is not None and (stripped := text.strip())]
-
-
-def _compile_elements(layout: ValueLayout, column: ReadColumn) -> ReadTexts:
+def _compile_elements(layout: ValueLayout, cells: Cells) -> ReadTexts:
     if layout.split:
-        whole = _compile_source(layout, column)
+        whole = _compile_source(layout, cells)
         cut = _compile_split(layout.split, layout.take)
-        return lambda row: [] if (text := whole(row)) is None else list(cut(text))
+        return lambda row: list(cut(text)) if (text := whole(row)) else []
     name = layout.columns[0]
-    raw, take = column(name), layout.take
+    raw, take = cells.read_value(name), layout.take
     where, items, join = layout.where, layout.item, layout.join[0]
 
     def read(row: Row) -> list[str]:
-        values = _as_list(raw(row))
+        value = raw(row)
         if where or items:
-            values = [_join_items(each, items, join) for each in _where(values, where, name)]
-        return _taken(_element_texts(values, name), take)
+            value = [_join_items(each, items, join) for each in objects_where(value, where, name)]
+        return _taken(list_texts(as_list(value), name), take)
 
     return read
 
 
-def _as_list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
-def _where(values: Sequence[Any], where: Mapping[str, str], name: str) -> list[dict[str, Any]]:
-    if not all(isinstance(value, dict) for value in values):
-        raise InvalidRecord(f"{name}: objects are expected in this list")
-    return [
-        value
-        for value in values
-        if all(scalar_text(value.get(key), key) == expected for key, expected in where.items())
-    ]
-
-
 def _join_items(element: Mapping[str, Any], items: Sequence[str], join: str) -> str:
-    return join.join(_element_texts([element.get(item) for item in items], items[0]))
+    return join.join(list_texts([element.get(item) for item in items], items[0]))
 
 
 def _taken(texts: list[str], take: str | None) -> list[str]:
@@ -279,14 +186,14 @@ def _compile_transform(layout: ValueLayout) -> Transform | None:
 
 
 def _compile_instant(
-    layout: ValueLayout, zone: str, column: ReadColumn
+    layout: ValueLayout, zone: str, cells: Cells
 ) -> Callable[[Row], datetime | None]:
-    raw = _compile_source(layout, column)
+    raw = _compile_source(layout, cells)
     parse = compile_instant(layout.dates[0], ZoneInfo(zone))
 
     def read(row: Row) -> datetime | None:
         text = raw(row)
-        if text is None:
+        if not text:
             return None
         try:
             return parse(text)
@@ -297,23 +204,23 @@ def _compile_instant(
 
 
 def _compile_flag(
-    layout: ValueLayout | None, values: frozenset[str], column: ReadColumn
+    layout: ValueLayout | None, values: frozenset[str], cells: Cells
 ) -> Callable[[Row], bool]:
     if layout is None:
         return lambda _row: False
-    read = _compile_text(layout, column)
+    read = _compile_text(layout, cells)
     return lambda row: read(row) in values
 
 
-def _compile_content(source: SourceSystem, column: ReadColumn) -> Callable[[Row], dict[str, Any]]:
+def _compile_content(source: SourceSystem, cells: Cells) -> Callable[[Row], dict[str, Any]]:
     members: dict[str, Callable[[Row], Any]] = {}
     for name, layouts in source.fields.items():
-        many = [_compile_texts(layout, column) for layout in layouts]
+        many = [_compile_texts(layout, cells) for layout in layouts]
         is_many = name == "other_phones"
-        members[name] = _compile_all(many) if is_many else _compile_text(layouts[0], column)
+        members[name] = _compile_all(many) if is_many else _compile_text(layouts[0], cells)
     for name, parts in source.parts.items():
         if parts:
-            members[name] = _compile_all([_compile_part(part, column) for part in parts])
+            members[name] = _compile_all([_compile_part(part, cells) for part in parts])
     ordered = sorted(members.items())
 
     def content(row: Row) -> dict[str, Any]:
@@ -333,21 +240,23 @@ def _compile_all(reads: Sequence[Callable[[Row], list[Any]]]) -> Callable[[Row],
     return lambda row: [value for read in reads for value in read(row)]
 
 
-def _compile_part(part: PartLayout, column: ReadColumn) -> Callable[[Row], list[dict[str, str]]]:
+def _compile_part(part: PartLayout, cells: Cells) -> Callable[[Row], list[dict[str, str]]]:
     """A previous name, address or related person; without any value from a column there is none."""
-    ordered = sorted(part.fields.items())
-    reads = [(name, _compile_text(layout, column)) for name, layout in ordered if layout.columns]
-    constants = {name: layout.value for name, layout in ordered if layout.value is not None}
+    members = [
+        (name, _compile_text(layout, cells), layout.value)
+        for name, layout in sorted(part.fields.items())
+    ]
+    telling = [read for _, read, constant in members if constant is None]
 
     def read_one(row: Row) -> list[dict[str, str]]:
-        found = {name: text for name, read in reads if (text := read(row)) is not None}
-        if not found:
-            return []
-        return [dict(sorted((found | constants).items())) if constants else found]
+        for read in telling:
+            if read(row):
+                return [{name: text for name, read, _ in members if (text := read(row))}]
+        return []
 
     if part.each is None:
         return read_one
-    name, raw, where = part.each, column(part.each), part.where
+    name, raw, where = part.each, cells.read_value(part.each), part.where
     return lambda row: [
-        each for element in _where(_as_list(raw(row)), where, name) for each in read_one(element)
+        each for element in objects_where(raw(row), where, name) for each in read_one(element)
     ]

@@ -61,14 +61,18 @@ def compile_instant(date_format: str, zone: ZoneInfo) -> Callable[[str], datetim
 
         return read_iso
     pattern = re.compile(date_pattern(date_format))
+    units = ("year", "month", "day", "hour", "minute", "second")
+    groups = [pattern.groupindex[unit] for unit in units if unit in pattern.groupindex]
+    month_group = pattern.groupindex.get("month_name")
 
     def read(text: str) -> datetime:
         match = pattern.fullmatch(text)
         if match is None:
             raise ValueError(date_format)
-        parts = match.groupdict()
-        hour, minute, second = (int(parts.get(unit, 0)) for unit in ("hour", "minute", "second"))
-        year, month, day = int(parts["year"]), _month(parts) or 0, int(parts["day"])
+        numbers = [int(match[group]) for group in groups]
+        if month_group is not None:
+            numbers.insert(1, _MONTHS.get(match[month_group].lower(), 0))
+        year, month, day, hour, minute, second, *_ = (*numbers, 0, 0, 0)
         moment = datetime(year, month, day, hour, minute, second, tzinfo=zone)
         return moment.astimezone(UTC)
 
