@@ -24,7 +24,7 @@ SPEC = Path(__file__).parents[2] / "linkage_models" / "dorset" / "spec.toml"
 DORSET = model_from_spec(tomllib.loads(SPEC.read_text()), version="0", digest="0" * 64)
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 examples = settings(
-    max_examples=max(strategies.EXAMPLES // 2, 5), deadline=None, suppress_health_check=slow
+    max_examples=max(strategies.EXAMPLES // 4, 5), deadline=None, suppress_health_check=slow
 )
 near_pairs = st.lists(strategies.near_pairs(), min_size=1, max_size=4)
 
