@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -25,6 +26,11 @@ def list_decisions_in_force(unit: UnitOfWork) -> list[Decision]:
     for row in unit.rows(_SIDES):
         sides[row.decision].append(row)
     return [_decision(row, sides[row.number]) for row in unit.rows(_IN_FORCE)]
+
+
+def list_disowned_numbers(unit: UnitOfWork, records: Collection[int]) -> frozenset[int]:
+    """Those of these records whose NHS number a decision in force calls wrong."""
+    return frozenset(row.record for row in unit.rows(_DISOWNED, records=sorted(records)))
 
 
 def read_number_trust(unit: UnitOfWork, stated: NumberTrust) -> NumberTrust:
@@ -83,6 +89,10 @@ _SIDES: Final = (
     sa.select(decision_record)
     .join(decision, decision.c.number == decision_record.c.decision)
     .where(decision.c.retracted_at.is_(None))
+)
+_DISOWNED: Final = _SIDES.where(
+    decision_record.c.is_number_disowned,
+    decision_record.c.record.in_(sa.bindparam("records", expanding=True)),
 )
 _NUMBERS: Final = sa.select(nhs_number_status).where(nhs_number_status.c.retracted_at.is_(None))
 _NUMBER: Final = _NUMBERS.where(nhs_number_status.c.nhs_number == sa.bindparam("nhs_number"))

@@ -1,0 +1,50 @@
+"""The server: `uvicorn --factory api.app:create_app`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+import mpi
+from api import health
+from api.door import Door
+from api.errors import add_error_handlers
+from api.v1 import routes as v1
+from api.wiring import Service, open_service, served_by
+
+_DESCRIPTION = """
+Says which records of a region's health and care organisations are one person's.
+
+*Resolve* asks who somebody is and changes nothing. Every answer leaves an audit event before it is
+given. Errors are problem details (RFC 9457) that name the field and the rule.
+"""
+
+
+def create_app(service: Service | None = None) -> FastAPI:
+    """The application, serving what the settings name unless a service is given.
+
+    Raises:
+        MpiError: If settings, store or release are missing or wrong.
+    """
+    served = service or open_service()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        served.store.close()
+
+    app = FastAPI(
+        title="Master patient index",
+        version=mpi.__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    served_by(app, served)
+    add_error_handlers(app)
+    app.include_router(health.router)
+    app.include_router(v1.router)
+    app.add_middleware(Door)
+    return app

@@ -1,0 +1,125 @@
+"""Every refusal as problem details (RFC 9457): which field, which rule, never the value.
+
+FastAPI's own bodies echo what was sent; none of them is used. The table here is the only place
+where errors of `mpi.errors` meet HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from mpi.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    InvalidModel,
+    MpiError,
+    NotFound,
+    Unavailable,
+    WrongSchema,
+)
+
+PROBLEM_JSON: Final = "application/problem+json"
+RETRY_AFTER_S: Final = 1
+_STATUSES: Final[tuple[tuple[type[MpiError], HTTPStatus], ...]] = (
+    (WrongSchema, HTTPStatus.SERVICE_UNAVAILABLE),
+    (InvalidModel, HTTPStatus.SERVICE_UNAVAILABLE),
+    (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (Conflict, HTTPStatus.CONFLICT),
+    (Forbidden, HTTPStatus.FORBIDDEN),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+_RULES: Final = {
+    "missing": "is missing",
+    "extra_forbidden": "has a field that is not known here",
+    "string_type": "must be a text",
+    "string_too_long": "is too long",
+    "string_too_short": "must not be empty",
+    "json_invalid": "is not JSON",
+    "model_attributes_type": "must be a JSON object",
+    "model_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+}
+"""Pydantic's error type -> our words. Its own can quote what was sent."""
+
+
+def problem(
+    status: HTTPStatus,
+    detail: str,
+    *,
+    slug: str | None = None,
+    errors: Sequence[dict[str, str]] = (),
+) -> Response:
+    """A problem details response.
+
+    Args:
+        status: HTTP status.
+        detail: One sentence, without any value.
+        slug: What kind of problem it is, for programs; the status if left out.
+        errors: The wrong fields, each with its rule.
+    """
+    content: dict[str, Any] = {
+        "type": f"urn:mpi:problem:{slug}" if slug else "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": detail,
+    }
+    if errors:
+        content["errors"] = list(errors)
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    return Response(orjson.dumps(content), int(status), headers, PROBLEM_JSON)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Make the application answer every refusal with problem details."""
+    app.add_exception_handler(MpiError, _refuse)
+    app.add_exception_handler(RequestValidationError, _refuse_request)
+    app.add_exception_handler(HTTPException, _refuse_http)
+
+
+def status_of(error: MpiError) -> HTTPStatus:
+    """The HTTP status of one of our errors; one that is in no list is our own fault."""
+    statuses = (status for kind, status in _STATUSES if isinstance(error, kind))
+    return next(statuses, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _refuse(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, MpiError)
+    return problem(status_of(error), str(error), slug=_slug(type(error).__name__))
+
+
+def _refuse_request(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [_field_error(each) for each in error.errors()]
+    detail = "; ".join(f"{each['field']}: {each['rule']}" for each in errors)
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, slug="invalid-request", errors=errors)
+
+
+def _refuse_http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    response = problem(status, status.description or status.phrase)
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _field_error(error: dict[str, Any]) -> dict[str, str]:
+    kind, place = error["type"], list(error["loc"])
+    if kind == "json_invalid":
+        place = ["body"]
+    elif kind == "extra_forbidden":
+        place.pop()  # The unknown name is the caller's own text.
+    rule = str(error["ctx"]["error"]) if kind == "value_error" else _RULES.get(kind)
+    return {"field": ".".join(map(str, place)), "rule": rule or "is not valid"}
+
+
+def _slug(name: str) -> str:
+    return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")

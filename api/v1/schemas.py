@@ -1,0 +1,188 @@
+"""What version 1 of the API takes and gives, as OpenAPI documents it.
+
+Unknown fields are refused: a misspelt field that is quietly ignored would change an answer.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mpi.domain.demographics import Demographics
+from mpi.domain.links import LinkOrigin, VetoReason
+from mpi.limits import FIELD_CHARACTERS_MAX
+from mpi.services.answers import Grade
+
+PERSON_ID_EXAMPLE: Final = "P7K2M9QX4T1BWC"
+RECORD_EXAMPLE: Final = "gp:A81001-17"
+_NUMBER_EXAMPLE: Final = "999 000 0018"
+
+Text = Annotated[str, Field(max_length=FIELD_CHARACTERS_MAX)]
+
+
+class AskedDemographics(BaseModel):
+    """As much as is known; text as it was written, dates in any form. Named as in `mpi link`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    nhs_number: Text | None = None
+    given_name: Text | None = None
+    middle_name: Text | None = None
+    family_name: Text | None = None
+    date_of_birth: Text | None = None
+    sex: Text | None = None
+    postcode: Text | None = None
+    address: Text | None = None
+    town: Text | None = None
+    phone: Text | None = None
+    email: Text | None = None
+
+    def to_domain(self) -> Demographics:
+        """The same as the domain knows it; empty text is a missing value."""
+        given = {name: value for name, value in self.model_dump().items() if value}
+        return Demographics(**given)
+
+
+class ResolveRequest(BaseModel):
+    """Exactly one of the four."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"nhs_number": _NUMBER_EXAMPLE},
+                {"record": RECORD_EXAMPLE},
+                {"person_id": PERSON_ID_EXAMPLE},
+                {
+                    "demographics": {
+                        "given_name": "Ada",
+                        "family_name": "Okafor",
+                        "date_of_birth": "2 March 1989",
+                        "postcode": "DT1 1AA",
+                    }
+                },
+            ]
+        },
+    )
+
+    nhs_number: Text | None = None
+    record: Text | None = Field(default=None, description="`source:local_id`")
+    person_id: Text | None = None
+    demographics: AskedDemographics | None = None
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> ResolveRequest:
+        given = [self.nhs_number, self.record, self.person_id, self.demographics]
+        if sum(value is not None for value in given) != 1:
+            raise ValueError("give one of nhs_number, record, person_id and demographics")
+        if self.demographics is not None and not any(self.demographics.model_dump().values()):
+            raise ValueError("demographics: give at least one field")
+        return self
+
+
+class ExplanationStepView(BaseModel):
+    """What one comparison adds."""
+
+    comparison: str
+    level: str
+    words: str
+    frequency_words: str
+    weight_bits: float
+    adjustment_bits: float
+    running_bits: float
+
+
+class EvidenceView(BaseModel):
+    """Why a person answers a question asked by demographics."""
+
+    grade: Grade
+    match_weight_bits: float
+    match_probability: float
+    record: str = Field(description="The person's record that fits best.")
+    veto: VetoReason | None
+    prior_bits: float
+    steps: list[ExplanationStepView] = Field(
+        description="`prior_bits` and every step's weight and adjustment, added in order, are "
+        "`match_weight_bits` exactly."
+    )
+
+
+class PersonView(BaseModel):
+    """One live person with the golden record."""
+
+    person_id: str = Field(examples=[PERSON_ID_EXAMPLE])
+    golden: dict[str, Any]
+    evidence: EvidenceView | None = None
+
+
+class ResolveResponse(BaseModel):
+    """Nobody, one person, or several to choose from, best first."""
+
+    persons: list[PersonView]
+    is_complete: bool = Field(
+        description="False if more records or persons fit than were looked at or are shown."
+    )
+    asked_id: str | None = Field(description="The id asked about, if no longer in use.")
+    is_closed: bool = Field(description="None of the asked id's records is left.")
+    model_digest: str
+
+
+class PersonResponse(BaseModel):
+    """The person of an id."""
+
+    person_id: str | None = Field(description="None if the id is closed.")
+    asked_id: str | None = Field(description="The id asked about, if no longer in use.")
+    is_closed: bool
+    went_to: list[str] = Field(description="Who holds the records of a closed id.")
+    golden: dict[str, Any]
+    model_digest: str
+
+
+class CrossReferenceView(BaseModel):
+    """One source record of a person."""
+
+    source: str
+    local_id: str
+    origin: LinkOrigin
+    match_weight_bits: float | None
+    model_digest: str
+    linked_at: datetime
+
+
+class CrossReferencesResponse(BaseModel):
+    """Where a person has records."""
+
+    person_id: str
+    asked_id: str | None
+    records: list[CrossReferenceView]
+
+
+class RecordResponse(BaseModel):
+    """One source record: what it says now, and whose it is."""
+
+    source: str
+    local_id: str
+    state: str
+    person_id: str | None
+    merged_into: str | None
+    registered_at: datetime
+    content: dict[str, Any]
+
+
+class FieldProblem(BaseModel):
+    """One wrong field."""
+
+    field: str
+    rule: str
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = []

@@ -1,0 +1,110 @@
+"""Answers of the services as the plain values that version 1 sends; the shapes are `schemas`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from fastapi import Response
+
+from mpi.services.answers import (
+    Answer,
+    CrossReferences,
+    Evidence,
+    ExplanationStep,
+    PersonAnswer,
+    RecordAnswer,
+)
+
+
+def json_response(content: dict[str, Any]) -> Response:
+    """The content as JSON."""
+    return Response(orjson.dumps(content, option=orjson.OPT_UTC_Z), media_type="application/json")
+
+
+def resolve_view(answer: Answer) -> dict[str, Any]:
+    """See `ResolveResponse`."""
+    return {
+        "persons": [_person(person) for person in answer.persons],
+        "is_complete": answer.is_complete,
+        "asked_id": answer.asked_id,
+        "is_closed": answer.is_closed,
+        "model_digest": answer.model_digest,
+    }
+
+
+def person_view(answer: Answer) -> dict[str, Any]:
+    """See `PersonResponse`."""
+    person = None if answer.is_closed else answer.persons[0]
+    return {
+        "person_id": person and person.person_id,
+        "asked_id": answer.asked_id,
+        "is_closed": answer.is_closed,
+        "went_to": [each.person_id for each in answer.persons] if answer.is_closed else [],
+        "golden": person.golden if person else {},
+        "model_digest": answer.model_digest,
+    }
+
+
+def cross_references_view(answer: CrossReferences) -> dict[str, Any]:
+    """See `CrossReferencesResponse`."""
+    return {
+        "person_id": answer.person_id,
+        "asked_id": answer.asked_id,
+        "records": [
+            {
+                "source": each.record.source,
+                "local_id": each.record.local_id,
+                "origin": each.origin,
+                "match_weight_bits": each.match_weight_bits,
+                "model_digest": each.model_digest,
+                "linked_at": each.linked_at,
+            }
+            for each in answer.records
+        ],
+    }
+
+
+def record_view(answer: RecordAnswer) -> dict[str, Any]:
+    """See `RecordResponse`."""
+    return {
+        "source": answer.record.source,
+        "local_id": answer.record.local_id,
+        "state": answer.state,
+        "person_id": answer.person_id,
+        "merged_into": str(answer.merged_into) if answer.merged_into else None,
+        "registered_at": answer.registered_at,
+        "content": answer.content,
+    }
+
+
+def _person(person: PersonAnswer) -> dict[str, Any]:
+    return {
+        "person_id": person.person_id,
+        "golden": person.golden,
+        "evidence": _evidence(person.evidence) if person.evidence else None,
+    }
+
+
+def _evidence(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "grade": evidence.grade,
+        "match_weight_bits": evidence.match_weight_bits,
+        "match_probability": evidence.match_probability,
+        "record": str(evidence.record),
+        "veto": evidence.veto,
+        "prior_bits": evidence.explanation.prior_bits,
+        "steps": [_step(step) for step in evidence.explanation.steps],
+    }
+
+
+def _step(step: ExplanationStep) -> dict[str, Any]:
+    return {
+        "comparison": step.comparison,
+        "level": step.level,
+        "words": step.words,
+        "frequency_words": step.frequency_words,
+        "weight_bits": step.weight_bits,
+        "adjustment_bits": step.adjustment_bits,
+        "running_bits": step.running_bits,
+    }

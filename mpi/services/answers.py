@@ -1,0 +1,126 @@
+"""What a question about a person is answered with, whichever door it came through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from mpi.domain.identifiers import PersonId, RecordKey
+from mpi.domain.links import LinkOrigin, VetoReason
+from mpi.linkage.explain import Explanation, ExplanationStep
+
+__all__ = [
+    "Answer",
+    "CrossReference",
+    "CrossReferences",
+    "Evidence",
+    "Explanation",
+    "ExplanationStep",
+    "Grade",
+    "PairExplanation",
+    "PersonAnswer",
+    "RecordAnswer",
+]
+
+
+class Grade(StrEnum):
+    CERTAIN = "certain"
+    """The weight would link, nobody else comes near, and no veto speaks."""
+    PROBABLE = "probable"
+    """The weight would link, but somebody else comes near."""
+    POSSIBLE = "possible"
+    """The weight is in the review band, or a veto speaks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Why a person answers a question asked by demographics."""
+
+    grade: Grade
+    match_weight_bits: float
+    """Of the person's record that fits best."""
+    match_probability: float
+    record: RecordKey
+    """That record."""
+    veto: VetoReason | None
+    """Why the question and the person would nevertheless not be linked."""
+    explanation: Explanation
+    """Sums to the weight exactly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonAnswer:
+    """One live person."""
+
+    person_id: PersonId
+    golden: Mapping[str, Any]
+    """The golden record, as its JSON has it."""
+    evidence: Evidence | None = None
+    """None where the question was an identifier."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Whom a question is about: nobody, one person, or several to choose from, best first."""
+
+    persons: tuple[PersonAnswer, ...]
+    model_digest: str
+    is_complete: bool = True
+    """False if more records share the question's values than are looked at, or more persons fit
+    than are shown."""
+    asked_id: PersonId | None = None
+    """The id asked about, if it is no longer in use and `persons` holds its records instead."""
+    is_closed: bool = False
+    """None of the asked id's records is left; `persons` says where they went."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossReference:
+    """One source record of a person."""
+
+    record: RecordKey
+    origin: LinkOrigin
+    match_weight_bits: float | None
+    model_digest: str
+    linked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossReferences:
+    """Where a person has records."""
+
+    person_id: PersonId
+    asked_id: PersonId | None
+    records: tuple[CrossReference, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordAnswer:
+    """One source record: what it says now, and whose it is."""
+
+    record: RecordKey
+    state: str
+    person_id: PersonId | None
+    merged_into: RecordKey | None
+    registered_at: datetime
+    content: Mapping[str, Any]
+    """`demographics_to_dict` of the live version; empty unless live."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairExplanation:
+    """The evidence for and against two records being one person's."""
+
+    left: RecordKey
+    right: RecordKey
+    explanation: Explanation
+    veto: VetoReason | None
+    """Between the two records alone; their persons' other records may say more."""
+    person_ids: tuple[PersonId | None, PersonId | None]
+    """Of the left and of the right record."""
+    link_bits: float
+    review_bits: float
+    model_digest: str

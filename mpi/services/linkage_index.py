@@ -1,0 +1,87 @@
+"""The model as a service uses it: compiled once, shared by every request.
+
+The same standardiser, blocking and scorer as in bulk, so that an answer given now is what a load of
+the same record would find.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from mpi.domain.demographics import Demographics
+from mpi.domain.identifiers import NumberTrust, RecordKey
+from mpi.domain.records import ComparisonRecord, RecordVersion, SourceRecord
+from mpi.errors import Unavailable
+from mpi.linkage.blocking import BlockingKeys, compile_blocking
+from mpi.linkage.model import Model, model_from_spec
+from mpi.linkage.scorer import Scorer, compile_scorer
+from mpi.linkage.vetoes import NameRule, compile_name_rule
+from mpi.standardise.record import standardise
+from mpi.storage.decisions import number_trust_for
+from mpi.storage.models import find_release_in_force
+from mpi.storage.releases import Release
+from mpi.storage.unit_of_work import UnitOfWork
+
+QUESTION_SOURCE: Final = "question"
+"""Whoever asks about an NHS number has it from the person or from a record, so it is trusted here;
+at worst a veto makes the answer more careful."""
+_NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkageIndex:
+    """One release, ready for use; holds no state, so any number of threads share it."""
+
+    model: Model
+    scorer: Scorer
+    keys_of: BlockingKeys
+    """The blocking keys of a comparison record."""
+    name_rule: NameRule
+    question_trust: NumberTrust
+
+
+def compile_linkage_index(release: Release) -> LinkageIndex:
+    """Compile a release.
+
+    Raises:
+        InvalidModel: If its spec is malformed.
+    """
+    model = model_from_spec(release.spec, version=release.version, digest=release.digest)
+    stated = model.number_trust
+    return LinkageIndex(
+        model=model,
+        scorer=compile_scorer(model, release.frequencies),
+        keys_of=compile_blocking(model.blocking, release.stop_list),
+        name_rule=compile_name_rule(model.given_names_agree),
+        question_trust=NumberTrust(
+            statuses=stated.statuses, sources=stated.sources | {QUESTION_SOURCE}
+        ),
+    )
+
+
+def require_release_in_force(unit: UnitOfWork, digest: str) -> None:
+    """Raise unless the store's edges were made with this release.
+
+    Raises:
+        Unavailable: If the store was linked with another release, or holds nothing yet.
+    """
+    stored = find_release_in_force(unit)
+    if stored is None:
+        raise Unavailable("store: nothing was loaded yet")
+    if stored.digest != digest:
+        raise Unavailable("store: it was linked with another model release than the one in use")
+
+
+def compared_question(
+    unit: UnitOfWork, index: LinkageIndex, demographics: Demographics
+) -> ComparisonRecord:
+    """What is asked, as it is compared; a disputed number is dropped, a superseded one replaced."""
+    trust = index.question_trust
+    if demographics.nhs_number:
+        digits = "".join(filter(str.isdigit, demographics.nhs_number))
+        trust = number_trust_for(unit, trust, digits)
+    key = RecordKey(QUESTION_SOURCE, QUESTION_SOURCE)
+    version = RecordVersion(key=key, demographics=demographics, event_at=_NO_TIME)
+    return standardise(SourceRecord(key, (version,)), trust)

@@ -1,0 +1,225 @@
+"""Who is this? Asked by an identifier or by demographics; changes nothing.
+
+By demographics the question is a record like any other: standardised, blocked, scored and vetoed as
+a load would do it, but answered with persons instead of links. A person weighs what their best
+record weighs. Doubt is shown and never resolved here: whoever asks decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mpi.domain.demographics import Demographics
+from mpi.domain.identifiers import PersonId, RecordKey, is_valid_nhs_number
+from mpi.domain.links import VetoReason, rounded_bits
+from mpi.domain.records import ComparisonRecord
+from mpi.errors import InvalidIdentifier
+from mpi.limits import CANDIDATES_MAX
+from mpi.linkage.explain import explain
+from mpi.linkage.vetoes import find_groups_veto
+from mpi.services.answers import Answer, Evidence, Grade, PersonAnswer
+from mpi.services.linkage_index import LinkageIndex, compared_question
+from mpi.storage.decisions import list_disowned_numbers, number_trust_for
+from mpi.storage.persons import (
+    get_person,
+    list_holders,
+    list_persons,
+    list_successors,
+)
+from mpi.storage.records import (
+    StoredCandidate,
+    get_record,
+    list_candidates,
+    list_compared_records,
+    list_records_by_nhs_number,
+)
+from mpi.storage.tables import PersonState
+from mpi.storage.unit_of_work import UnitOfWork
+
+PERSONS_MAX: Final = 10
+"""Persons in one answer; a caller who gets so many must ask more precisely."""
+
+
+def resolve_by_nhs_number(unit: UnitOfWork, index: LinkageIndex, nhs_number: str) -> Answer:
+    """Everyone with a record that holds this number: nobody for a disputed one.
+
+    Args:
+        unit: Where to look.
+        index: The model in force.
+        nhs_number: Ten digits; spaces and hyphens do not matter.
+
+    Raises:
+        InvalidIdentifier: If it is no NHS number.
+    """
+    digits = nhs_number.replace(" ", "").replace("-", "")
+    if not is_valid_nhs_number(digits):
+        raise InvalidIdentifier("nhs_number: must be ten digits with a valid check digit")
+    trust = number_trust_for(unit, index.model.number_trust, digits)
+    current = trust.superseded.get(digits, digits)
+    records = [] if trust.disputed else list_records_by_nhs_number(unit, current)
+    found = [record.person_id for record in records if record.person_id is not None]
+    return _answer(unit, index, found)
+
+
+def resolve_by_source_id(unit: UnitOfWork, index: LinkageIndex, key: RecordKey) -> Answer:
+    """The person of one source record; nobody if it is not live. Raises UnknownRecord."""
+    record = get_record(unit, key)
+    return _answer(unit, index, [record.person_id] if record.person_id else [])
+
+
+def resolve_by_person_id(unit: UnitOfWork, index: LinkageIndex, person_id: PersonId) -> Answer:
+    """The person of this id, or whoever holds its records now; the answer says which.
+
+    Raises:
+        UnknownPerson: If no person ever had this id.
+    """
+    person = get_person(unit, person_id)
+    if person.state == PersonState.LIVE:
+        return _answer(unit, index, [person_id])
+    holders = list_holders(unit, person_id)[:1]
+    return Answer(
+        persons=_persons(unit, holders or list_successors(unit, person_id)[:PERSONS_MAX]),
+        model_digest=index.model.digest,
+        asked_id=person_id,
+        is_closed=not holders,
+    )
+
+
+def resolve_by_demographics(
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    demographics: Demographics,
+    *,
+    persons_max: int = PERSONS_MAX,
+) -> Answer:
+    """Everyone whose best record reaches the model's `review_bits`, the heaviest first.
+
+    Args:
+        unit: Where to look.
+        index: The model in force.
+        demographics: As much as is known; text as it was written.
+        persons_max: Persons to show, at most `PERSONS_MAX`.
+    """
+    question = compared_question(unit, index, demographics)
+    found = list_candidates(unit, index.keys_of(question), limit=CANDIDATES_MAX + 1)
+    ranked = _rank(index, question, found[:CANDIDATES_MAX])
+    shown = ranked[: min(persons_max, PERSONS_MAX)]
+    judged = _judge(unit, index, question, ranked, shown)
+    goldens = list_persons(unit, [match.person_id for match in shown])
+    return Answer(
+        persons=tuple(
+            PersonAnswer(
+                person_id=match.person_id,
+                golden=goldens[match.person_id].golden or {},
+                evidence=evidence,
+            )
+            for match, evidence in zip(shown, judged, strict=True)
+        ),
+        model_digest=index.model.digest,
+        is_complete=len(found) <= CANDIDATES_MAX and len(shown) == len(ranked),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A person's best record."""
+
+    person_id: PersonId
+    match_weight_bits: float
+    candidate: StoredCandidate
+
+
+def _rank(
+    index: LinkageIndex, question: ComparisonRecord, candidates: Iterable[StoredCandidate]
+) -> list[_Match]:
+    prepare, weigh = index.scorer.prepare, index.scorer.weight
+    asked = prepare(question)
+    best: dict[PersonId, _Match] = {}
+    for candidate in candidates:
+        bits = weigh(asked, prepare(candidate.comparison))
+        known = best.get(candidate.person_id)
+        if known is None or bits > known.match_weight_bits:
+            best[candidate.person_id] = _Match(candidate.person_id, bits, candidate)
+    review_bits = index.model.thresholds.review_bits
+    reached = (m for m in best.values() if rounded_bits(m.match_weight_bits) >= review_bits)
+    return sorted(reached, key=lambda match: (-match.match_weight_bits, match.person_id))
+
+
+def _judge(
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    question: ComparisonRecord,
+    ranked: Sequence[_Match],
+    shown: Sequence[_Match],
+) -> list[Evidence]:
+    vetoes = _vetoes(unit, index, question, [match.person_id for match in shown])
+    rivals = [match for match in ranked if vetoes.get(match.person_id) is None]
+    judged = []
+    for match in shown:
+        bits, veto = match.match_weight_bits, vetoes.get(match.person_id)
+        judged.append(
+            Evidence(
+                grade=_grade(index, match, rivals, veto),
+                match_weight_bits=bits,
+                match_probability=1 / (1 + 2.0**-bits),
+                record=match.candidate.key,
+                veto=veto,
+                explanation=explain(index.scorer, question, match.candidate.comparison),
+            )
+        )
+    return judged
+
+
+def _grade(
+    index: LinkageIndex, match: _Match, rivals: Sequence[_Match], veto: VetoReason | None
+) -> Grade:
+    """As `partition` would judge an edge: a veto forbids, an unvetoed rival makes it ambiguous."""
+    thresholds = index.model.thresholds
+    if rounded_bits(match.match_weight_bits) < thresholds.link_bits or veto is not None:
+        return Grade.POSSIBLE
+    near = rounded_bits(match.match_weight_bits - thresholds.ambiguity_bits)
+    if any(rounded_bits(m.match_weight_bits) >= near for m in rivals if m is not match):
+        return Grade.PROBABLE
+    return Grade.CERTAIN
+
+
+def _vetoes(
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    question: ComparisonRecord,
+    person_ids: Sequence[PersonId],
+) -> dict[PersonId, VetoReason | None]:
+    """The veto between the question and all records of each person, as two groups."""
+    if not person_ids:
+        return {}
+    members: dict[PersonId, list[StoredCandidate]] = {}
+    for record in list_compared_records(unit, person_ids):
+        members.setdefault(record.person_id, []).append(record)
+    numbers = [record.number for records in members.values() for record in records]
+    disowned = list_disowned_numbers(unit, numbers)
+    asked = [(question, False)]
+    return {
+        person_id: find_groups_veto(
+            asked, [(r.comparison, r.number in disowned) for r in records], index.name_rule
+        )
+        for person_id, records in members.items()
+    }
+
+
+def _answer(unit: UnitOfWork, index: LinkageIndex, found: Sequence[PersonId]) -> Answer:
+    distinct = list(dict.fromkeys(found))
+    return Answer(
+        persons=_persons(unit, distinct[:PERSONS_MAX]),
+        model_digest=index.model.digest,
+        is_complete=len(distinct) <= PERSONS_MAX,
+    )
+
+
+def _persons(unit: UnitOfWork, person_ids: Sequence[PersonId]) -> tuple[PersonAnswer, ...]:
+    known = list_persons(unit, person_ids)
+    return tuple(
+        PersonAnswer(person_id=person_id, golden=known[person_id].golden or {})
+        for person_id in person_ids
+    )
