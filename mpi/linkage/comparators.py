@@ -31,62 +31,25 @@ PairTest = Callable[[Prepared, Prepared], bool]
 
 
 class Layout:
-    """Which form of which field lies in which slot of a prepared record.
+    """Which field lies in which slot of a prepared record.
 
     Filled while tests are compiled; `preparer` then makes the function that lays records out.
+    Values stay as they are: preparing must be cheap, since most records meet one other.
     """
 
     def __init__(self) -> None:
-        self._slots: dict[tuple[str, str], int] = {}
+        self._slots: dict[str, int] = {}
 
-    def value(self, field: str) -> int:
-        """Slot of the value itself: a text or None, or a tuple."""
-        return self._slot(field, "value")
-
-    def values(self, field: str) -> int:
-        """Slot of a tuple of the values, none, one or many."""
-        return self._slot(field, "values" if field in SCALAR_FIELDS else "value")
-
-    def value_set(self, field: str) -> int:
-        """Slot of a frozenset of the values."""
-        return self._slot(field, "value_set")
+    def slot(self, field: str) -> int:
+        """Slot of the field's value: a text or None, or a tuple."""
+        return self._slots.setdefault(field, len(self._slots))
 
     def preparer(self) -> Callable[[ComparisonRecord], Prepared]:
         """The function that lays a record out, for every slot asked for so far."""
-        fields = [field for field, _ in self._slots]
-        forms = [_FORMS[form, field in SCALAR_FIELDS] for field, form in self._slots]
+        fields = tuple(self._slots)
         if len(fields) < 2:
-            return lambda record: tuple(
-                form(getattr(record, field)) if form else getattr(record, field)
-                for field, form in zip(fields, forms, strict=True)
-            )
-        values_of = attrgetter(*fields)
-        return lambda record: tuple(
-            [
-                form(value) if form else value
-                for form, value in zip(forms, values_of(record), strict=True)
-            ]
-        )
-
-    def _slot(self, field: str, form: str) -> int:
-        return self._slots.setdefault((field, form), len(self._slots))
-
-
-def _tuple_of_text(value: str | None) -> tuple[str, ...]:
-    return () if value is None else (value,)
-
-
-def _set_of_text(value: str | None) -> frozenset[str]:
-    return frozenset() if value is None else frozenset((value,))
-
-
-_FORMS: Final[dict[tuple[str, bool], Callable[[Any], Any] | None]] = {
-    ("value", True): None,
-    ("value", False): None,
-    ("values", True): _tuple_of_text,
-    ("value_set", True): _set_of_text,
-    ("value_set", False): frozenset,
-}
+            return lambda record: tuple(getattr(record, field) for field in fields)
+        return attrgetter(*fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +133,7 @@ def double_sql(number: float) -> str:
 
 
 def _missing(layout: Layout, test: Test) -> PairTest:
-    slot = layout.value(test.fields[0])
+    slot = layout.slot(test.fields[0])
     if test.fields[0] in SCALAR_FIELDS:
         return lambda left, right: left[slot] is None or right[slot] is None
     return lambda left, right: not left[slot] or not right[slot]
@@ -182,18 +145,45 @@ def _missing_sql(test: Test) -> str:
 
 
 def _equal(layout: Layout, test: Test) -> PairTest:
-    slot = layout.value(test.fields[0])
+    slot = layout.slot(test.fields[0])
     return lambda left, right: left[slot] is not None and left[slot] == right[slot]
 
 
 def _shared(layout: Layout, test: Test) -> PairTest:
-    first = layout.value_set(test.fields[0])
-    if len(test.fields) == 1:
-        return lambda left, right: not left[first].isdisjoint(right[first])
-    second = layout.value_set(test.fields[1])
+    first, second = layout.slot(test.fields[0]), layout.slot(test.fields[-1])
+    if not SCALAR_FIELDS.isdisjoint(test.fields):
+        return _shared_scalars(first, second)
+    if first == second:
+        return _shared_tuples(first)
     return lambda left, right: (
-        not left[first].isdisjoint(right[second]) or not left[second].isdisjoint(right[first])
+        _meet(left[first], right[second]) or _meet(left[second], right[first])
     )
+
+
+def _shared_tuples(slot: int) -> PairTest:
+    # A loop, and no call: the commonest of all tests costs less than a generator for `any`.
+    def holds(left: Prepared, right: Prepared) -> bool:
+        others = right[slot]
+        for value in left[slot]:  # noqa: SIM110
+            if value in others:
+                return True
+        return False
+
+    return holds
+
+
+def _shared_scalars(first: int, second: int) -> PairTest:
+    return lambda left, right: (
+        _meet(_values(left[first]), _values(right[second]))
+        or _meet(_values(left[second]), _values(right[first]))
+    )
+
+
+def _meet(values: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    for value in values:  # noqa: SIM110
+        if value in others:
+            return True
+    return False
 
 
 def _shared_sql(test: Test) -> str:
@@ -207,7 +197,7 @@ def _shared_sql(test: Test) -> str:
 
 
 def _crossed(layout: Layout, test: Test) -> PairTest:
-    first, second = (layout.value(field) for field in test.fields)
+    first, second = (layout.slot(field) for field in test.fields)
     return lambda left, right: (
         left[first] is not None
         and left[second] is not None
@@ -222,19 +212,14 @@ def _crossed_sql(test: Test) -> str:
 
 
 def _similarity(layout: Layout, test: Test) -> PairTest:
-    slot = layout.values(test.fields[0])
     bound = _similarity_bound(test)
     similarity = JaroWinkler.similarity
 
-    def holds(left: Prepared, right: Prepared) -> bool:
-        for a in left[slot]:
-            for b in right[slot]:
-                # No score_cutoff: with one, rapidfuzz says 0.0 of scores just above it.
-                if (similarity(a, b) if a <= b else similarity(b, a)) >= bound:
-                    return True
-        return False
+    def is_similar(a: str, b: str) -> bool:
+        # No score_cutoff: with one, rapidfuzz says 0.0 of scores just above it.
+        return (similarity(a, b) if a <= b else similarity(b, a)) >= bound
 
-    return holds
+    return _any_values(layout, test.fields[0], is_similar)
 
 
 def _similarity_sql(test: Test) -> str:
@@ -250,22 +235,17 @@ def _similarity_bound(test: Test) -> float:
 
 
 def _edits(layout: Layout, test: Test) -> PairTest:
-    slot = layout.values(test.fields[0])
     most = _count(test, test.at_most)
     distance = DamerauLevenshtein.distance
 
-    def holds(left: Prepared, right: Prepared) -> bool:
-        for a in left[slot]:
-            for b in right[slot]:
-                if (
-                    -most <= len(a) - len(b) <= most
-                    and (most > 1 or _share_an_end(a, b))
-                    and distance(a, b, score_cutoff=most) <= most
-                ):
-                    return True
-        return False
+    def is_near(a: str, b: str) -> bool:
+        return (
+            -most <= len(a) - len(b) <= most
+            and (most > 1 or _share_an_end(a, b))
+            and distance(a, b, score_cutoff=most) <= most
+        )
 
-    return holds
+    return _any_values(layout, test.fields[0], is_near)
 
 
 def _share_an_end(a: str, b: str) -> bool:
@@ -279,20 +259,14 @@ def _edits_sql(test: Test) -> str:
 
 
 def _initial(layout: Layout, test: Test) -> PairTest:
-    slot = layout.values(test.fields[0])
+    def begins(a: str, b: str) -> bool:
+        return (len(a) == 1 and b.startswith(a)) or (len(b) == 1 and a.startswith(b))
 
-    def holds(left: Prepared, right: Prepared) -> bool:
-        for a in left[slot]:
-            for b in right[slot]:
-                if (len(a) == 1 and b.startswith(a)) or (len(b) == 1 and a.startswith(b)):
-                    return True
-        return False
-
-    return holds
+    return _any_values(layout, test.fields[0], begins)
 
 
 def _parts(layout: Layout, test: Test) -> PairTest:
-    slots = tuple(layout.value(field) for field in test.fields)
+    slots = tuple(layout.slot(field) for field in test.fields)
     least = _count(test, test.at_least)
 
     def holds(left: Prepared, right: Prepared) -> bool:
@@ -311,7 +285,7 @@ def _parts_sql(test: Test) -> str:
 
 
 def _either_is_female(layout: Layout, test: Test) -> PairTest:
-    slot = layout.value(test.fields[0])
+    slot = layout.slot(test.fields[0])
     return lambda left, right: left[slot] == "F" or right[slot] == "F"
 
 
@@ -319,6 +293,30 @@ def _count(test: Test, bound: float | None) -> int:
     if bound is None or bound != int(bound) or bound < 0:
         raise InvalidModel(f"model spec: a bound of {test.comparator} must be a whole number")
     return int(bound)
+
+
+def _any_values(layout: Layout, field: str, agree: Callable[[str, str], bool]) -> PairTest:
+    """Whether any value of the one side agrees with any of the other."""
+    slot = layout.slot(field)
+    if field in SCALAR_FIELDS:
+        return lambda left, right: (
+            left[slot] is not None and right[slot] is not None and agree(left[slot], right[slot])
+        )
+
+    def holds(left: Prepared, right: Prepared) -> bool:
+        for a in left[slot]:
+            for b in right[slot]:
+                if agree(a, b):
+                    return True
+        return False
+
+    return holds
+
+
+def _values(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value
 
 
 def _both(field: str) -> str:
