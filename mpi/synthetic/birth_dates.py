@@ -6,6 +6,7 @@ by one in 74, 64 and 55 cases, and day and month swapped in only 3.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from typing import Final
 
 import numpy as np
@@ -15,11 +16,16 @@ from mpi.synthetic.people import Integers, Texts
 from mpi.synthetic.slips import Slips
 
 OFF_BY_ONE: Final = {"day": 74 / 274, "month": 64 / 172, "year": 55 / 136}
+LAST_YEAR: Final = 2018
 STAND_INS: Final = ("1900-01-01", "1900-01-01", "1900-01-01", "1901-01-01", "1911-11-11")
 
 
-def write_birth_dates(birth: Integers, slips: Slips) -> Texts:
-    """ISO text of each birth date, some wrong, partial, impossible or a stand-in."""
+def write_birth_dates(birth: Integers, slips: Slips, *, unknown_level: float) -> Texts:
+    """ISO text of each birth date, some wrong, partial, impossible or a stand-in.
+
+    Args:
+        unknown_level: Factor on the odds that the source writes a stand-in or a part only.
+    """
     written = iso_dates(birth)
     for part in ("day", "month", "year"):
         at = slips.hit("birth", f"{part}_slip")
@@ -28,8 +34,9 @@ def write_birth_dates(birth: Integers, slips: Slips) -> Texts:
     at = slips.hit("birth", "other_date")
     written[at] = iso_dates(birth[at] + slips.random.integers(-400, 401, len(at)))
     slips.apply(written, slips.hit("birth", "impossible"), _impossible)
-    slips.apply(written, slips.hit("birth", "year_only"), lambda text, *_: text[:4])
-    slips.apply(written, slips.hit("birth", "first_january"), lambda text, *_: f"{text[:4]}-01-01")
+    slips = Slips(slips.level * unknown_level, slips.random)
+    slips.apply(written, slips.hit("birth", "year_only"), _year_only)
+    slips.apply(written, slips.hit("birth", "first_january"), _first_january)
     at = slips.hit("birth", "stand_in")
     written[at] = slips.pick(np.array(STAND_INS, dtype=object), len(at))
     return written
@@ -53,7 +60,7 @@ def _month_slip(text: str, kind: float, where: float) -> str:
         new = month + (1 if (where < 0.5 and month < 12) or month == 1 else -1)
     else:
         new = (month + 1 + int(where * 8)) % 12 + 1
-    return f"{text[:5]}{new:02d}-{min(int(text[8:]), 28):02d}"
+    return _dated(int(text[:4]), new, int(text[8:]))
 
 
 def _year_slip(text: str, kind: float, where: float) -> str:
@@ -65,14 +72,29 @@ def _year_slip(text: str, kind: float, where: float) -> str:
         new = year + (10 if where < 0.5 else -10)
     else:
         new = year + 2 + int(where * 7)
-    return f"{min(new, 2018) if new != year else year - 1}-{text[5:7]}-{min(int(text[8:]), 28):02d}"
+    if new == year or new > LAST_YEAR:
+        new = year - 1
+    return _dated(new, int(text[5:7]), int(text[8:]))
 
 
-def _swapped(text: str, kind: float, where: float) -> str:
+def _year_only(text: str, _kind: float, _where: float) -> str:
+    return text[:4]
+
+
+def _first_january(text: str, _kind: float, _where: float) -> str:
+    return f"{text[:4]}-01-01"
+
+
+def _dated(year: int, month: int, day: int) -> str:
+    """The date, or the last day of its month if that has fewer."""
+    return f"{year}-{month:02d}-{min(day, monthrange(year, month)[1]):02d}"
+
+
+def _swapped(text: str, _kind: float, _where: float) -> str:
     return f"{text[:4]}-{text[8:]}-{text[5:7]}" if int(text[8:]) <= 12 else text
 
 
-def _impossible(text: str, kind: float, where: float) -> str:
+def _impossible(text: str, kind: float, _where: float) -> str:
     return f"{text[:5]}02-30" if kind < 0.5 else f"{text[:4]}-00-00"
 
 

@@ -38,7 +38,7 @@ class Cells:
             return [codes.get(value) for value in values]
         if name == "updated":
             return [_timestamp(value, style) for value in values]
-        return _cached(values, _STYLES.get(style) or _patterned(name, style))
+        return _cached(values, _STYLES.get(style) or _patterned(style))
 
     def field(self, name: str) -> list[Any]:
         """The values of one field, a row each."""
@@ -84,7 +84,7 @@ def _cached(values: Sequence[Any], style: Callable[[str], Any]) -> list[Any]:
     return styled
 
 
-def _patterned(name: str, style: str) -> Callable[[str], str]:
+def _patterned(style: str) -> Callable[[str], str]:
     if "{}" in style:
         return style.format
     return lambda text: iso_to_pattern(text, style)

@@ -17,8 +17,9 @@ SCANNER: Final = ("ocdq", "mhn", "il1", "uv")
 EAR: Final = (
     ("ph", "f"), ("ck", "k"), ("ie", "y"), ("ey", "y"), ("ee", "ea"), ("ea", "ee"), ("th", "t"),
     ("gh", "g"), ("ai", "ay"), ("ay", "ai"), ("ll", "l"), ("nn", "n"), ("tt", "t"), ("ss", "s"),
-    ("er", "or"), ("or", "er"), ("on", "en"), ("en", "an"), ("an", "en"), ("sk", "sc"), ("x", "cks"),
-    ("z", "s"), ("w", "v"), ("v", "w"), ("y", "i"), ("i", "y"), ("c", "k"), ("k", "c"), ("s", "z"),
+    ("er", "or"), ("or", "er"), ("on", "en"), ("en", "an"), ("an", "en"), ("sk", "sc"),
+    ("x", "cks"), ("z", "s"), ("w", "v"), ("v", "w"), ("y", "i"), ("i", "y"), ("c", "k"),
+    ("k", "c"), ("s", "z"),
     ("m", "n"), ("n", "m"), ("d", "t"), ("b", "p"), ("l", "ll"), ("t", "tt"), ("r", "rr"),
 )  # fmt: skip
 NOT_DECOMPOSED: Final = str.maketrans({"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "ß": "ss"})
@@ -83,7 +84,7 @@ def another_spelling(text: str, kind: float, where: float) -> str:
     return variants[int(kind * len(variants))] if variants else slip_of_ear(text, kind, where)
 
 
-def initial(text: str, kind: float, where: float) -> str:
+def initial(text: str, kind: float, _where: float) -> str:
     """Only the first letter, now and then with a full stop."""
     return text[:1] + ("." if kind < 0.3 else "")
 
@@ -135,7 +136,7 @@ def postcode_slip(text: str, kind: float, where: float) -> str:
     return f"{outward} {inward[:at]}{wrong}{inward[at + 1 :]}"
 
 
-def abbreviated_street(text: str, kind: float, where: float) -> str:
+def abbreviated_street(text: str, kind: float, _where: float) -> str:
     """`Rd` for Road and the like."""
     for long, short in STREET_WORDS:
         if text.endswith(long):

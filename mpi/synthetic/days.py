@@ -1,4 +1,4 @@
-"""Days since 1970-01-01 as ISO text, looked up rather than composed: there are few distinct days."""
+"""Days since 1970-01-01 as ISO text, looked up rather than composed: there are few of them."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from mpi.synthetic.places import DWELLINGS_PER_POSTCODE, Dwellings
 
 STAY_YEARS: Final = ((18, 25, 32, 42, 55, 70, 90), (3.2, 1.8, 3.0, 7.5, 14.0, 20.0, 14.0))
 """Mean years at one address, by the age of the head of the household."""
-SAME_SECTOR_SHARE: Final = 0.025
+SAME_SECTOR_SHARE: Final = 0.050
 """Moves within one postcode sector (CRATE: 3 % of differing postcodes)."""
 OWN_PAST_SHARE: Final = 0.35
 """Partners and grown-up children who lived elsewhere before they moved in."""

@@ -13,6 +13,9 @@ from mpi.synthetic.people import Codes, Flags, Floats, Integers, Population
 from mpi.synthetic.places import AREAS, Dwellings
 from mpi.synthetic.sources import SourceSpec
 
+LARGE_FAMILY: Final = 6
+FAMILIES_SURE: Final = 0.05
+"""From this expected number on there is at least one."""
 SURE: Final = 0.9995
 """Nothing holds everybody."""
 
@@ -29,6 +32,8 @@ class Holding:
     address_known: Integers
     """Moves before this day are known."""
     name_known: Integers
+    family_again: Integers
+    """Records of whole families registered a second time under a misspelt name."""
 
 
 def draw_holding(
@@ -45,18 +50,22 @@ def draw_holding(
         odds: Factor on the odds of every error, here of a duplicate.
     """
     who, service = _holders(spec, population, dwellings, random)
+    families = _families_again(spec, population, who, random)
     share = spec.duplicates * odds / (1 - spec.duplicates + spec.duplicates * odds)
     twice = np.flatnonzero(random.random(len(who)) < share)
+    twice = np.concatenate([np.setdiff1d(twice, families), families])
     is_duplicate = np.arange(len(who) + len(twice)) >= len(who)
     who = np.concatenate([who, who[twice]])
     service = np.concatenate([service, service[twice]])
     contact = _contact_days(spec, population, who, random)
+    records = len(who)
     return Holding(
         who=who,
         service=service,
         is_duplicate=is_duplicate,
         contact=contact,
         address_known=contact - _years(spec.told_after_years, len(who), random),
+        family_again=np.arange(records - len(families), records),
         name_known=contact - _years(spec.name_told_after_years, len(who), random),
     )
 
@@ -74,6 +83,18 @@ def _holders(
     pick = random.random(len(who)) * chance[-1]
     service = np.minimum((pick >= chance).sum(axis=0), len(spec.services) - 1)
     return who, service.astype(np.int8)
+
+
+def _families_again(
+    spec: SourceSpec, population: Population, who: Integers, random: Generator
+) -> Integers:
+    """Records of large families of which one clerk made a second set, as the back office found."""
+    expected = spec.families_again * len(who)
+    count = max(int(random.poisson(expected)), 1 if expected > FAMILIES_SURE else 0)
+    size = np.bincount(population.household)
+    large = np.flatnonzero((size >= LARGE_FAMILY) & (size <= 2 * LARGE_FAMILY))
+    chosen = random.permutation(large)[:count]
+    return np.flatnonzero(np.isin(population.household[who], chosen))
 
 
 def _contact_days(

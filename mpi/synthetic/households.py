@@ -20,6 +20,7 @@ Integers = NDArray[np.int64]
 DAYS_A_YEAR: Final = 365.25
 EXTRACT_DAY: Final = (date(2018, 9, 30) - date(1970, 1, 1)).days
 """The day on which every source wrote its extract; ages are counted to it."""
+ADULT_DAYS: Final = 6_600
 TWIN_RATE: Final = 0.016
 """Twin maternities; ONS birth characteristics give 15-16 in 1,000."""
 INSTITUTION_SHARE: Final = 0.018
@@ -112,7 +113,7 @@ def _of_kind(households: Integers, kind: Kind, random: Generator) -> Members:
     parts = [_members(households, Role.HEAD, sex, birth)]
     if kind.has_partner:
         gap = random.normal(0, 3.5, count) + np.where(sex == 0, 2.0, -2.0)
-        partner_birth = np.minimum(birth + (gap * DAYS_A_YEAR).astype(np.int64), EXTRACT_DAY - 6600)
+        partner_birth = _grown_up(birth + (gap * DAYS_A_YEAR).astype(np.int64))
         same_sex = random.random(count) < 0.015
         parts.append(
             _members(households, Role.PARTNER, np.where(same_sex, sex, 1 - sex), partner_birth)
@@ -124,9 +125,16 @@ def _of_kind(households: Integers, kind: Kind, random: Generator) -> Members:
         extra = random.integers(kind.sharers[0], kind.sharers[1] + 1, size=count)
         of = np.repeat(np.arange(count), extra)
         ages = random.normal(0, 4, len(of)) * DAYS_A_YEAR
-        births = np.minimum(birth[of] + ages.astype(np.int64), EXTRACT_DAY - 6600)
+        births = _grown_up(birth[of] + ages.astype(np.int64))
         parts.append(_members(households[of], Role.SHARER, random.integers(0, 2, len(of)), births))
     return _joined(parts)
+
+
+def _grown_up(birth: Integers) -> Integers:
+    """Births mirrored at the 18th birthday, so that none is too young and no day is crowded."""
+    last = EXTRACT_DAY - ADULT_DAYS
+    mirrored: Integers = np.where(birth > last, 2 * last - birth, birth)
+    return mirrored
 
 
 def _head_sex(kind: Kind, count: int, random: Generator) -> Integers:
@@ -211,9 +219,9 @@ def _residents(people: int, first_free: int, random: Generator) -> Members:
         at = np.flatnonzero(kinds == number)
         household[at] = first_free + np.arange(len(at)) // size
         first_free += -(-len(at) // size)
-        age[at] = np.clip(random.normal(mean, spread, len(at)), 18.1, 103)
+        age[at] = np.minimum(random.normal(mean, spread, len(at)), 100 + random.random(len(at)))
         women[at] = women_share
-    birth = EXTRACT_DAY - (age * DAYS_A_YEAR).astype(np.int64)
+    birth = _grown_up(EXTRACT_DAY - (age * DAYS_A_YEAR).astype(np.int64))
     sex = (random.random(people) < women).astype(np.int64)
     codes = np.array([int(row[0]) for row in INSTITUTIONS], dtype=np.int8)
     return _members(household, Role.RESIDENT, sex, birth, institution=codes[kinds])

@@ -30,10 +30,10 @@ FIRST_DECADE: Final = 1920
 DECADES: Final = 10
 ORDER_SEED: Final = 20180930
 """The tail is shuffled once, the same for every region: a name's rank is no matter of the seed."""
-GIVEN_EXPONENT: Final = 0.92
-GIVEN_OFFSET: Final = 3.0
+GIVEN_EXPONENT: Final = 1.3
+GIVEN_OFFSET: Final = 1.0
 FAMILY_EXPONENT: Final = 1.0
-FAMILY_OFFSET: Final = 12.0
+FAMILY_OFFSET: Final = 16.0
 TAIL_SHARE: Final = (0.04, 0.15)
 """Share of given names outside the listed ones, for the first and the last decade."""
 

@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 from mpi.synthetic.households import DAYS_A_YEAR, EXTRACT_DAY, Institution, Members, Role
 from mpi.synthetic.names import FEMALE, MALE, Origin, draw_given, feminine, nicknames, origins
-from mpi.synthetic.people import NEVER, Codes, Flags, Integers, Texts
+from mpi.synthetic.people import NEVER, Codes, Flags, Integers, Texts, kept_where
 
 ORIGIN_NAMES: Final = tuple(origin.name for origin in origins())
 UNREGISTERED_BIRTHS: Final = tuple(
@@ -21,9 +21,11 @@ MARRIED: Final = ((20, 30, 40, 60, 80), (0.2, 0.5, 0.65, 0.85, 0.95))
 """Share of couples who are married, by age."""
 DOUBLE_BARRELLED: Final = 0.05
 NAMESAKE_SONS: Final = 0.012
-RECENT_CHANGES: Final = (0.012, 0.065)
-"""Men and women whose name changed in the last twelve years for reasons other than this marriage."""
+RECENT_CHANGES: Final = (0.022, 0.092)
+"""Men and women renamed in the last twelve years, this marriage not counted."""
 KNOWN_BY_NICKNAME: Final = 0.12
+GROWN_TWINS: Final = 0.006
+"""Share of the people who are twins that live apart, each alone."""
 
 
 @dataclass(slots=True)
@@ -64,7 +66,7 @@ def _draw_origins(members: Members, random: Generator) -> Codes:
     by_household = own[_head_of(members)]
     alone = np.isin(members.role, (Role.SHARER, Role.RESIDENT))
     mixed = (members.role == Role.PARTNER) & (random.random(len(own)) < MIXED_COUPLES)
-    origin = np.where(alone | mixed, own, by_household).astype(np.int8)
+    origin: Codes = np.where(alone | mixed, own, by_household).astype(np.int8)
     soldiers = (members.institution == Institution.BARRACKS) & (random.random(len(own)) < 0.2)
     origin[soldiers] = ORIGIN_NAMES.index("nepali")
     return origin
@@ -137,7 +139,7 @@ def _draw_middles(members: Members, origin: Codes, random: Generator) -> Texts:
     first = _given_of(origin, members.sex, year, random)
     second = _given_of(origin, members.sex, year, random)
     drawn = random.random(count)
-    middle = np.where(drawn < 0.72, first, None)
+    middle = kept_where(drawn < 0.72, first)
     two = np.flatnonzero(drawn < 0.10)
     middle[two] = [f"{one} {other}" for one, other in zip(first[two], second[two], strict=True)]
     for number, kind in enumerate(origins()):
@@ -271,3 +273,24 @@ def _change_others(named: Named, members: Members, random: Generator) -> None:
     changed = named.family_before[chosen] != None  # noqa: E711  (elementwise)
     named.family_before[chosen] = np.where(changed, named.family_before[chosen], others[chosen])
     named.family_changed[chosen] = EXTRACT_DAY - ago
+
+
+def part_twins(members: Members, named: Named, random: Generator) -> None:
+    """Makes twins of some people of one origin and age who live alone: grown up, and apart.
+
+    They share a birth date and a family name with somebody in another house.
+    """
+    size = np.bincount(members.household)[members.household]
+    age = EXTRACT_DAY - members.birth
+    alone = (members.role == Role.HEAD) & (size == 1) & (age < 75 * DAYS_A_YEAR)
+    never_renamed = named.family_changed == NEVER
+    at = np.flatnonzero(alone & never_renamed & (named.origin == 0))
+    at = at[np.argsort(members.birth[at], kind="stable")]
+    one, other = at[0 : len(at) - 1 : 2], at[1::2]
+    share = GROWN_TWINS * len(members.birth) / max(2 * len(one), 1)
+    differ = named.given[one] != named.given[other]
+    chosen = differ & (random.random(len(one)) < share)
+    one, other = one[chosen], other[chosen]
+    members.birth[other] = members.birth[one]
+    named.family[other] = named.family[one]
+    members.twin[one], members.twin[other] = 1, 2

@@ -21,7 +21,8 @@ def usable_numbers() -> NDArray[np.int64]:
     stems = np.arange(FIRST_STEM, FIRST_STEM + STEMS, dtype=np.int64)
     check = check_digits(stems)
     numbers = (stems * 10 + check)[check < 10]
-    return numbers[numbers != 9_999_999_999]
+    usable: NDArray[np.int64] = numbers[numbers != 9_999_999_999]
+    return usable
 
 
 def check_digits(stems: NDArray[np.int64]) -> NDArray[np.int64]:

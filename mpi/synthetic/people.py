@@ -87,3 +87,10 @@ class Population:
     @property
     def people_count(self) -> int:
         return len(self.birth)
+
+
+def kept_where(kept: Flags, column: Texts) -> Texts:
+    """The texts of a column where the flag is set, None elsewhere."""
+    chosen = np.full(len(column), None, dtype=object)
+    chosen[kept] = column[kept]
+    return chosen

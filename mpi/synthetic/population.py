@@ -20,13 +20,14 @@ from mpi.synthetic.households import (
     make_members,
 )
 from mpi.synthetic.numbers import draw_numbers
-from mpi.synthetic.people import NOBODY, Codes, Flags, Floats, Integers, Population
+from mpi.synthetic.people import Codes, Flags, Floats, Integers, Population
 from mpi.synthetic.places import Dwellings, make_dwellings
 
 ERROR_SPREAD: Final = 0.9
 """Standard deviation of the logarithm of a person's error level: errors sit with a few."""
 CONTACT_SPREAD: Final = 0.5
-HOMELESS_SHARE: Final = 0.002
+HOMELESS_SHARE: Final = 0.0024
+"""Of the people; of the records .2 %, because many still show the address before."""
 UNSPECIFIED_SEX_SHARE: Final = 0.0012
 SECOND_NUMBER_SHARE: Final = 0.004
 """People with a superseded number; a record holds it much more rarely."""
@@ -50,8 +51,9 @@ def make_population(people: int, random: Generator) -> tuple[Population, Dwellin
     households = int(members.household.max()) + 1
     dwellings = make_dwellings(households, random)
     named = naming.name_people(members, random)
-    birth = _official_birth(members.birth, named.origin, random)
     moves = family_life.draw_moves(members, dwellings, random)
+    naming.part_twins(members, named, random)
+    birth = _official_birth(members.birth, named.origin, random)
     ties = family_life.find_ties(members)
     reached = contacts.draw_contacts(members, named, moves, dwellings, random)
     practices = max(2, people // PEOPLE_PER_PRACTICE)
@@ -169,8 +171,9 @@ def _error_level(members: Members, origin: Codes, random: Generator) -> Floats:
     by_origin = np.where(origin == 0, 1.0, 1.8)
     by_place = np.where(members.role == Role.RESIDENT, 1.5, 1.0)
     chance = random.lognormal(0, ERROR_SPREAD, len(age))
-    level: Floats = by_age * by_origin * by_place * chance
-    return level / level.mean()
+    level = by_age * by_origin * by_place * chance
+    relative: Floats = level / level.mean()
+    return relative
 
 
 def _homeless(members: Members, random: Generator) -> Flags:
@@ -185,12 +188,12 @@ def _homeless(members: Members, random: Generator) -> Flags:
 
 def _namesakes(members: Members, named: naming.Named) -> Flags:
     """Who has a namesake in the household, a father and his son mostly."""
-    keys: dict[tuple[int, str, str], list[int]] = {}
-    columns = (members.household.tolist(), named.given, named.family)
+    sharing: dict[tuple[int, str, str], list[int]] = {}
+    columns = (members.household.tolist(), named.given.tolist(), named.family.tolist())
     for at, key in enumerate(zip(*columns, strict=True)):
-        keys.setdefault(key, []).append(at)
+        sharing.setdefault(key, []).append(at)
     is_namesake = np.zeros(len(members.birth), dtype=bool)
-    for at in keys.values():
-        if len(at) > 1:
-            is_namesake[at] = True
-    return is_namesake & (members.role != Role.RESIDENT) & (members.household != NOBODY)
+    for people in sharing.values():
+        is_namesake[people] = len(people) > 1
+    is_namesake[members.role == Role.RESIDENT] = False
+    return is_namesake

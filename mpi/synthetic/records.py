@@ -19,7 +19,16 @@ from mpi.synthetic.corruption import fold_accents
 from mpi.synthetic.days import iso_dates
 from mpi.synthetic.holders import Holding, draw_holding
 from mpi.synthetic.households import DAYS_A_YEAR, EXTRACT_DAY
-from mpi.synthetic.people import LONG_AGO, NEVER, NOBODY, Flags, Integers, Population, Texts
+from mpi.synthetic.people import (
+    LONG_AGO,
+    NEVER,
+    NOBODY,
+    Flags,
+    Integers,
+    Population,
+    Texts,
+    kept_where,
+)
 from mpi.synthetic.places import Dwellings
 from mpi.synthetic.slips import Slips
 from mpi.synthetic.sources import SourceSpec
@@ -82,7 +91,10 @@ def draw_records(
     places, behind = written_places.write_places(spec, population, dwellings, holding, slips)
     numbers, wrong = write_nhs_numbers(spec, population, holding, odds=odds, slips=slips)
     columns = names | places | numbers | _other_columns(spec, population, holding, slips)
-    columns["birth"] = write_birth_dates(population.birth[holding.who], slips)
+    columns["birth"] = write_birth_dates(
+        population.birth[holding.who], slips, unknown_level=spec.unknown_birth_level
+    )
+    _misspell_families(columns, holding)
     columns["sex"] = _write_sex(population, holding.who, slips)
     if spec.is_ascii or spec.is_upper:
         _restyle(columns, spec)
@@ -139,7 +151,7 @@ class _Rows:
         updated = np.concatenate(self.updated)
         arrangement = np.lexsort((order, updated, rank[record]))
         record, order = record[arrangement], order[arrangement]
-        is_first = np.concatenate([[True], record[1:] != record[:-1]]) if len(record) else []
+        is_first = np.append(True, record[1:] != record[:-1])[: len(record)]
         start = np.maximum.accumulate(np.where(is_first, np.arange(len(record)), 0))
         live = np.empty(len(local_id), dtype=np.int64)
         live[record[order == 0]] = np.flatnonzero(order == 0)
@@ -167,7 +179,7 @@ def _other_columns(
     count = len(who)
 
     def kept(field: str, column: Texts) -> Texts:
-        return np.where(slips.random.random(count) < spec.has[field], column, None)
+        return kept_where(slips.random.random(count) < spec.has[field], column)
 
     kin, carer = population.kin[who], population.carer[who]
     kin_name = kept("kin", _full_names(population, kin))
@@ -176,7 +188,7 @@ def _other_columns(
     practice = np.where(behind, population.practice_before[who], population.practice[who])
     order = np.array([None, "1", "2"], dtype=object)[population.twin[who]]
     died = population.death[who] < NEVER
-    day = np.where(died, iso_dates(population.death[who]), None)
+    day = kept_where(died, iso_dates(population.death[who]))
     changed = np.clip(population.family_changed[who], LONG_AGO, EXTRACT_DAY)
     return {
         "practice_code": kept("practice", _practice_codes(practice)),
@@ -185,10 +197,10 @@ def _other_columns(
         "birth_order": kept("birth_order", order),
         "death": kept("death", day),
         "kin_name": kin_name,
-        "kin_relation": np.where(kin_name.astype(bool), population.kin_relation[who], None),
-        "kin_phone": np.where(kin_name.astype(bool), population.mobile[kin], None),
+        "kin_relation": kept_where(kin_name.astype(bool), population.kin_relation[who]),
+        "kin_phone": kept_where(kin_name.astype(bool), population.mobile[kin]),
         "carer_name": carer_name,
-        "carer_phone": np.where(carer_name.astype(bool), population.mobile[carer], None),
+        "carer_phone": kept_where(carer_name.astype(bool), population.mobile[carer]),
         "family_until": iso_dates(changed),
     }
 
@@ -205,6 +217,17 @@ def _practice_codes(practice: Integers) -> Texts:
     codes = np.array([f"J81{number:03d}" for number in range(1000)], dtype=object)
     chosen: Texts = codes[(practice + 1) % 1000]
     return chosen
+
+
+def _misspell_families(columns: Columns, holding: Holding) -> None:
+    """A family registered twice: one letter of the name lost, one birth date a month out."""
+    at = holding.family_again
+    columns["family"][at] = [name[:2] + name[3:] for name in columns["family"][at]]
+    for first in at[:1].tolist():
+        text = columns["birth"][first]
+        if len(text) == 10 and text[5:7].isdigit() and 1 <= int(text[5:7]) < 12:
+            day = min(text[8:], "28")
+            columns["birth"][first] = f"{text[:5]}{int(text[5:7]) + 1:02d}-{day}"
 
 
 def _write_sex(population: Population, who: Integers, slips: Slips) -> Texts:
@@ -346,9 +369,8 @@ def _add_first_names(
     at = np.flatnonzero(chosen & (holding.contact - population.birth[who] > 3))
     columns = rows.copied(at)
     written_names.unname(columns, population, who[at], np.arange(len(at)), _of(slips, at))
-    columns["nhs_number"] = np.where(
-        slips.random.random(len(at)) < 0.4, None, columns["nhs_number"]
-    )
+    traced = slips.random.random(len(at)) < 0.6
+    columns["nhs_number"] = kept_where(traced, columns["nhs_number"])
     if spec.is_ascii or spec.is_upper:
         _restyle(columns, spec)
     rows.add(at, columns, population.birth[who[at]] * SECONDS_A_DAY, order=-1, is_error=False)

@@ -65,8 +65,12 @@ class SourceSpec:
     """Mean time since the record was last touched, where that says nothing about contact."""
     recycled_numbers: float = 0.0
     entered_in_error: float = 0.0
+    families_again: float = 0.0
+    """Whole families registered twice, per record."""
     unnamed_babies: float = 0.0
     """Share of the records of infants that still say BABY."""
+    unknown_birth_level: float = 1.0
+    """Factor on the odds of a stand-in or partial birth date."""
     first_number: int = 1
     numbered_by: str = "source"
     is_upper: bool = False

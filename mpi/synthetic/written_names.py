@@ -10,7 +10,7 @@ from mpi.synthetic import corruption
 from mpi.synthetic.holders import Holding
 from mpi.synthetic.households import EXTRACT_DAY
 from mpi.synthetic.naming import ORIGIN_NAMES
-from mpi.synthetic.people import NOBODY, Flags, Integers, Population, Texts
+from mpi.synthetic.people import NOBODY, Flags, Integers, Population, Texts, kept_where
 from mpi.synthetic.slips import Slips
 from mpi.synthetic.sources import SourceSpec
 
@@ -62,12 +62,12 @@ def _true_names(
     has = slips.random.random
     return {
         "given": population.given[who].copy(),
-        "middle": np.where(has(count) < spec.has["middle"], population.middle[who], None),
-        "known_as": np.where(has(count) < spec.has["known_as"], population.known_as[who], None),
-        "title": np.where(has(count) < spec.has["title"], population.title[who], None),
+        "middle": kept_where(has(count) < spec.has["middle"], population.middle[who]),
+        "known_as": kept_where(has(count) < spec.has["known_as"], population.known_as[who]),
+        "title": kept_where(has(count) < spec.has["title"], population.title[who]),
         "family": family,
-        "previous_family": np.where(keeps, before, None),
-        "previous_kind": np.where(keeps, np.where(married, "maiden", "previous"), None),
+        "previous_family": kept_where(keeps, before),
+        "previous_kind": kept_where(keeps, np.where(married, "maiden", "previous")),
     }
 
 
@@ -94,7 +94,7 @@ def _follow_other_customs(
     at = slips.hit("names", "by_custom", odd)
     given, middle, family = columns["given"], columns["middle"], columns["family"]
     for index, kind in zip(at.tolist(), slips.random.random(len(at)).tolist(), strict=True):
-        if kind < 0.15:
+        if kind < 0.07:
             given[index], family[index] = family[index], given[index]
         elif middle[index] and kind < 0.55:
             family[index], middle[index] = middle[index].split(" ")[-1], None

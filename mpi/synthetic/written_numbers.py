@@ -46,9 +46,8 @@ def write_nhs_numbers(
     status[at] = "04"
     status[missing] = slips.pick(np.array(UNTRACED, dtype=object), int(missing.sum()))
     status[missing & (EXTRACT_DAY - population.birth[who] < NEWBORN_DAYS)] = "08"
-    for flags in wrong.values():
-        flags &= ~missing
-    return {"nhs_number": written, "nhs_status": status}, wrong
+    present = {kind: flags & ~missing for kind, flags in wrong.items()}
+    return {"nhs_number": written, "nhs_status": status}, present
 
 
 def _wrong_numbers(

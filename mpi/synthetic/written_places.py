@@ -10,13 +10,13 @@ from mpi.synthetic import corruption
 from mpi.synthetic.days import iso_dates
 from mpi.synthetic.holders import Holding
 from mpi.synthetic.households import EXTRACT_DAY, Institution
-from mpi.synthetic.people import LONG_AGO, Integers, Population, Texts
+from mpi.synthetic.people import LONG_AGO, Integers, Population, Texts, kept_where
 from mpi.synthetic.places import NO_FIXED_ABODE, Dwellings
 from mpi.synthetic.slips import Slips
 from mpi.synthetic.sources import SourceSpec
 
 INFANT_DAYS: Final = 365
-INFANT_OTHER_ADDRESS: Final = 0.44
+INFANT_OTHER_ADDRESS: Final = 0.49
 """Infants' postcodes differ in half of the pairs: where the mother was booked, where she lives."""
 PSEUDO: Final = ("ZZ99 3WZ", "ZZ99 3CZ", "ZZ99 3GZ", "ZZ99 1WZ")
 PLACE_FIELDS: Final = ("flat", "house", "street", "locality", "town", "postcode")
@@ -69,7 +69,9 @@ def place_of(
     columns["postcode"][homeless] = NO_FIXED_ABODE
     resident = (population.institution[who] > Institution.NONE) & (behind == 0)
     columns["flat"][resident] = None
-    columns["house"][resident] = _NAMES_OF_HOMES[population.institution[who[resident]]]
+    kind = population.institution[who[resident]].astype(np.int64)
+    number = population.home[who[resident]] % len(_BEFORE_HOMES)
+    columns["house"][resident] = _BEFORE_HOMES[number] + _NAMES_OF_HOMES[kind]
     return columns
 
 
@@ -85,8 +87,8 @@ def _previous(
     until = np.where(behind == 0, population.moved[who], population.moved_earlier[who])
     kept = (behind < 2) & (until > LONG_AGO) & (slips.random.random(len(who)) < spec.keeps_previous)
     earlier = place_of(population, dwellings, who, np.minimum(behind + 1, 2))
-    columns = {f"previous_{name}": np.where(kept, earlier[name], None) for name in PLACE_FIELDS}
-    columns["previous_until"] = np.where(kept, iso_dates(until), None)
+    columns = {f"previous_{name}": kept_where(kept, earlier[name]) for name in PLACE_FIELDS}
+    columns["previous_until"] = kept_where(kept, iso_dates(until))
     return columns
 
 
@@ -108,13 +110,13 @@ def _contacts(
     who = holding.who
     count = len(who)
     drawn = slips.random.random
-    landline = np.where(drawn(count) < spec.has["landline"], population.landline[who], None)
+    landline = kept_where(drawn(count) < spec.has["landline"], population.landline[who])
     landline[(behind > 0) & (drawn(count) < 0.8)] = None
     years = (EXTRACT_DAY - holding.contact) / 365.25
     changed = drawn(count) < np.minimum(0.6, 0.06 * years + 0.03)
     mobile = np.where(changed, population.mobile_before[who], population.mobile[who])
     mobile[drawn(count) >= spec.has["mobile"]] = None
-    email = np.where(drawn(count) < spec.has["email"], population.email[who], None)
+    email = kept_where(drawn(count) < spec.has["email"], population.email[who])
     for column in (landline, mobile):
         style = drawn(count)
         for at in np.flatnonzero(column.astype(bool) & (style < 0.45)).tolist():
@@ -130,14 +132,10 @@ def _restyled(number: str, style: float) -> str:
     return number.replace(" ", "-")
 
 
-_NAMES_OF_HOMES: Final = np.array(
-    [
-        "",
-        "Purbeck View Care Home",
-        "Student Village",
-        "HMP The Cliffs",
-        "Bere Camp",
-        "Sandy Bay Park",
-    ],
+_BEFORE_HOMES: Final = np.array(
+    ["Purbeck", "Seaview", "Avon", "Stour", "Cerne", "Frome", "Highfield", "Beechwood", "Oaklands"],
     dtype=object,
+)
+_NAMES_OF_HOMES: Final = np.array(
+    ["", " Care Home", " Student Hall", " Prison", " Barracks", " Holiday Park"], dtype=object
 )

@@ -1,0 +1,90 @@
+"""Shares and chances of agreement with their uncertainty, and whether they are as published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+TOLERANCE: Final = 0.20
+"""A figure may lie this share away from the published one, or within its 95 % interval."""
+Z_95: Final = 1.959964
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A share and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One published figure and what the region shows."""
+
+    name: str
+    published: tuple[float, float]
+    """Lowest and highest published value; equal where one value was published."""
+    observed: Measured
+    count: int
+    """Cases that the observed share is of."""
+
+    @property
+    def tolerance(self) -> tuple[float, float]:
+        """What is accepted: a fifth around what was published, or the interval if wider."""
+        spread_low = self.observed.value - self.observed.low
+        spread_high = self.observed.high - self.observed.value
+        low, high = self.published
+        return (
+            min(low * (1 - TOLERANCE), low - spread_high),
+            max(high * (1 + TOLERANCE), high + spread_low),
+        )
+
+    @property
+    def ok(self) -> bool:
+        """Whether the observed figure is within the tolerance."""
+        low, high = self.tolerance
+        return low <= self.observed.value <= high
+
+
+def share_of(hits: int, count: int) -> Measured:
+    """A share with Wilson's interval; of nothing it is anywhere."""
+    if count == 0:
+        return Measured(value=0.0, low=0.0, high=1.0)
+    share = hits / count
+    shrink = 1 + Z_95**2 / count
+    centre = (share + Z_95**2 / (2 * count)) / shrink
+    half = Z_95 * sqrt(share * (1 - share) / count + Z_95**2 / (4 * count**2)) / shrink
+    return Measured(value=share, low=max(0.0, centre - half), high=min(1.0, centre + half))
+
+
+def share_where(flags: NDArray[np.bool_]) -> Measured:
+    """The share of true flags."""
+    return share_of(int(flags.sum()), len(flags))
+
+
+def agreement_by_chance(columns: Sequence[tuple[float, NDArray[Any]]]) -> Measured:
+    """Share of all pairs of distinct records that agree, with the U-statistic's interval.
+
+    Args:
+        columns: Values and the sign with which agreement on them counts; two of three parts
+            agree as often as each pair of parts, less three times all three.
+    """
+    count = len(columns[0][1])
+    if count < 2:
+        return Measured(value=0.0, low=0.0, high=1.0)
+    partners = np.zeros(count)
+    for sign, values in columns:
+        _, inverse, sizes = np.unique(values, return_inverse=True, return_counts=True)
+        partners += sign * (sizes[inverse] - 1)
+    each = partners / (count - 1)
+    value = float(each.mean())
+    variance = 4 * float(each.var()) / count + 2 * max(value, 0.0) / (count * (count - 1))
+    half = Z_95 * sqrt(variance)
+    return Measured(value=value, low=max(0.0, value - half), high=value + half)
