@@ -7,18 +7,18 @@ the same record would find.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from mpi.domain.demographics import Demographics
-from mpi.domain.identifiers import NumberTrust, RecordKey
-from mpi.domain.records import ComparisonRecord, RecordVersion, SourceRecord
+from mpi.domain.identifiers import NumberTrust
+from mpi.domain.records import ComparisonRecord
 from mpi.errors import Unavailable
 from mpi.linkage.blocking import BlockingKeys, compile_blocking
 from mpi.linkage.model import Model, model_from_spec
 from mpi.linkage.scorer import Scorer, compile_scorer
 from mpi.linkage.vetoes import NameRule, compile_name_rule
-from mpi.standardise.record import standardise
+from mpi.standardise.numbers import standardise_nhs_number
+from mpi.standardise.record import standardise_demographics
 from mpi.storage.decisions import number_trust_for
 from mpi.storage.models import find_release_in_force
 from mpi.storage.releases import Release
@@ -27,7 +27,6 @@ from mpi.storage.unit_of_work import UnitOfWork
 QUESTION_SOURCE: Final = "question"
 """Whoever asks about an NHS number has it from the person or from a record, so it is trusted here;
 at worst a veto makes the answer more careful."""
-_NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +77,7 @@ def compared_question(
     unit: UnitOfWork, index: LinkageIndex, demographics: Demographics
 ) -> ComparisonRecord:
     """What is asked, as it is compared; a disputed number is dropped, a superseded one replaced."""
-    trust = index.question_trust
-    if demographics.nhs_number:
-        digits = "".join(filter(str.isdigit, demographics.nhs_number))
-        trust = number_trust_for(unit, trust, digits)
-    key = RecordKey(QUESTION_SOURCE, QUESTION_SOURCE)
-    version = RecordVersion(key=key, demographics=demographics, event_at=_NO_TIME)
-    return standardise(SourceRecord(key, (version,)), trust)
+    trust, number = index.question_trust, standardise_nhs_number(demographics.nhs_number)
+    if number is not None:
+        trust = number_trust_for(unit, trust, number)
+    return standardise_demographics(QUESTION_SOURCE, demographics, (), trust)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mpi.domain.demographics import Demographics
-from mpi.domain.identifiers import PersonId, RecordKey, is_valid_nhs_number
+from mpi.domain.identifiers import PersonId, RecordKey
 from mpi.domain.links import VetoReason, rounded_bits
 from mpi.domain.records import ComparisonRecord
 from mpi.errors import InvalidIdentifier
@@ -21,6 +21,7 @@ from mpi.linkage.explain import explain
 from mpi.linkage.vetoes import find_groups_veto
 from mpi.services.answers import Answer, Evidence, Grade, PersonAnswer
 from mpi.services.linkage_index import LinkageIndex, compared_question
+from mpi.standardise.numbers import standardise_nhs_number
 from mpi.storage.decisions import list_disowned_numbers, number_trust_for
 from mpi.storage.persons import (
     get_person,
@@ -53,11 +54,11 @@ def resolve_by_nhs_number(unit: UnitOfWork, index: LinkageIndex, nhs_number: str
     Raises:
         InvalidIdentifier: If it is no NHS number.
     """
-    digits = nhs_number.replace(" ", "").replace("-", "")
-    if not is_valid_nhs_number(digits):
+    number = standardise_nhs_number(nhs_number)
+    if number is None:
         raise InvalidIdentifier("nhs_number: must be ten digits with a valid check digit")
-    trust = number_trust_for(unit, index.model.number_trust, digits)
-    current = trust.superseded.get(digits, digits)
+    trust = number_trust_for(unit, index.model.number_trust, number)
+    current = trust.superseded.get(number, number)
     records = [] if trust.disputed else list_records_by_nhs_number(unit, current)
     found = [record.person_id for record in records if record.person_id is not None]
     return _answer(unit, index, found)

@@ -1,0 +1,290 @@
+"""Every look-up of the read side gives the same on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+
+from mpi.domain.identifiers import NumberTrust, RecordKey
+from mpi.domain.links import Decision, DecisionKind, Edge
+from mpi.domain.records import ComparisonRecord
+from mpi.domain.tasks import TaskType
+from mpi.errors import UnknownPerson, UnknownRecord, UnknownTask
+from mpi.storage.audit import AuditEvent, add_audit_events, list_audit_events
+from mpi.storage.decisions import (
+    list_decisions_in_force,
+    list_disowned_numbers,
+    number_trust_for,
+    read_number_trust,
+)
+from mpi.storage.engine import Store
+from mpi.storage.links import find_edge, find_link, list_links
+from mpi.storage.models import find_release_in_force, put_release_in_force
+from mpi.storage.outbox import OutboxEvent, add_events, list_events, number_events
+from mpi.storage.persons import get_person, list_holders, list_persons, list_successors
+from mpi.storage.records import (
+    comparison_from_json,
+    comparison_to_json,
+    find_comparison,
+    find_record,
+    get_record,
+    list_candidates,
+    list_compared_records,
+    list_live_contents,
+    list_records,
+    list_records_by_nhs_number,
+    list_versions,
+)
+from mpi.storage.tables import (
+    PersonState,
+    decision,
+    decision_record,
+    edge,
+    link,
+    nhs_number_status,
+    task,
+    task_record,
+)
+from mpi.storage.tasks import count_open_tasks, get_task, list_open_tasks, list_open_tasks_of
+from mpi.storage.unit_of_work import UnitOfWork, reading, writing
+from tests.small_region import LOADED_AT, fill, person_id, spec_index
+from tests.strategies import EXAMPLES, records
+
+LATER = LOADED_AT + timedelta(days=1)
+INDEX = spec_index()
+
+
+@pytest.fixture(scope="module")
+def filled(module_store: Store) -> Store:
+    fill(module_store, INDEX)
+    return module_store
+
+
+@pytest.fixture
+def unit(filled: Store) -> Iterator[UnitOfWork]:
+    with reading(filled) as unit:
+        yield unit
+
+
+@pytest.fixture
+def changed(filled: Store) -> Iterator[UnitOfWork]:
+    """A unit whose changes are undone after the test."""
+    with writing(filled) as unit, unit.connection.begin_nested() as savepoint:
+        yield unit
+        savepoint.rollback()
+
+
+@given(record=records())
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_a_comparison_record_survives_its_json(record: ComparisonRecord) -> None:
+    assert comparison_from_json(comparison_to_json(record)) == record
+
+
+def test_nulls_and_empty_lists_are_missing_values() -> None:
+    text = '{"sex": null, "given_names": [], "phones": null, "family_names": ["LEE"]}'
+    assert comparison_from_json(text) == ComparisonRecord(family_names=("LEE",))
+
+
+def test_records_are_found_by_key(unit: UnitOfWork) -> None:
+    found = get_record(unit, RecordKey("ed", "E/7"))
+    assert (found.number, found.person_id, found.state) == (2, person_id(1), "live")
+    assert find_record(unit, RecordKey("ed", "none")) is None
+    with pytest.raises(UnknownRecord):
+        get_record(unit, RecordKey("ed", "none"))
+
+
+def test_records_are_found_by_number_and_nhs_number(unit: UnitOfWork) -> None:
+    assert [record.number for record in list_records(unit, {3, 1})] == [1, 3]
+    assert [record.number for record in list_records_by_nhs_number(unit, "9990000026")] == [3]
+    assert list_records_by_nhs_number(unit, "9990000034") == []
+
+
+def test_versions_and_contents_come_back_as_sent(unit: UnitOfWork) -> None:
+    (version,) = list_versions(unit, 2)
+    assert (version.demographics.given_name, version.event_at) == ("Adah", LOADED_AT)
+    assert list_live_contents(unit, [5])[5]["family_name"] == "Haddad"
+
+
+def test_candidates_share_a_key_those_that_share_most_first(unit: UnitOfWork) -> None:
+    compared = find_comparison(unit, RecordKey("gp", "G1"))
+    assert compared is not None
+    found = list_candidates(unit, INDEX.keys_of(compared))
+    assert [candidate.number for candidate in found] == [1, 2]
+    assert found[0].comparison == compared
+    assert [c.number for c in list_candidates(unit, INDEX.keys_of(compared), limit=1)] == [1]
+    assert list_candidates(unit, []) == []
+
+
+def test_the_records_of_persons_are_compared(unit: UnitOfWork) -> None:
+    found = list_compared_records(unit, [person_id(1), person_id(4)])
+    assert [candidate.number for candidate in found] == [1, 2, 5]
+
+
+def test_persons_are_found_by_id(unit: UnitOfWork) -> None:
+    assert get_person(unit, person_id(4)).state == PersonState.LIVE
+    assert set(list_persons(unit, [person_id(1), person_id(99)])) == {person_id(1)}
+    with pytest.raises(UnknownPerson):
+        get_person(unit, person_id(99))
+
+
+def test_an_id_leads_to_who_holds_its_records(changed: UnitOfWork) -> None:
+    assert list_holders(changed, person_id(3)) == [person_id(3)]
+    _move(changed, record=4, to=2)
+    assert list_holders(changed, person_id(3)) == [person_id(2)]
+    assert list_successors(changed, person_id(3)) == [person_id(2)]
+
+
+def test_links_are_known_for_every_day(changed: UnitOfWork) -> None:
+    _move(changed, record=4, to=2)
+    then, now = LOADED_AT, LATER
+    assert [stored.number for stored in list_links(changed, person_id(2))] == [4, 3]
+    assert [stored.number for stored in list_links(changed, person_id(2), at=then)] == [3]
+    assert [stored.number for stored in list_links(changed, person_id(3), at=now)] == []
+    was, became = find_link(changed, 4, at=then), find_link(changed, 4, at=now)
+    assert was is not None
+    assert became is not None
+    assert (was.link.person_id, was.link.valid_to) == (person_id(3), LATER)
+    assert (became.link.person_id, became.link.valid_to) == (person_id(2), None)
+    assert find_link(changed, 4, at=then - timedelta(microseconds=1)) is None
+
+
+def _move(unit: UnitOfWork, *, record: int, to: int) -> None:
+    close = link.update().where(link.c.record == record, link.c.valid_to.is_(None))
+    unit.connection.execute(close.values(valid_to=LATER))
+    unit.connection.execute(
+        link.insert().values(
+            record=record, person_id=person_id(to), origin="steward", model=1, valid_from=LATER
+        )
+    )
+
+
+def test_an_edge_is_found_in_either_order(changed: UnitOfWork) -> None:
+    row = {"left_record": 1, "right_record": 2, "match_weight_bits": 12.5, "model": 1}
+    changed.connection.execute(edge.insert().values(row))
+    assert find_edge(changed, 2, 1) == find_edge(changed, 1, 2) == Edge(1, 2, 12.5)
+    assert find_edge(changed, 1, 3) is None
+
+
+def test_decisions_in_force_are_those_not_retracted(changed: UnitOfWork) -> None:
+    made = {"kind": "different", "reason": "r", "author": "a", "decided_at": LOADED_AT}
+    retracted = made | {"retracted_at": LATER, "retracted_by": "a"}
+    for number, values in ((1, made), (2, retracted)):
+        changed.connection.execute(decision.insert().values(number=number, **values))
+        sides = [(1, True, False), (3, False, True), (4, False, False)]
+        changed.connection.execute(
+            decision_record.insert(),
+            [
+                {"decision": number, "record": r, "is_left": left, "is_number_disowned": disowned}
+                for r, left, disowned in sides
+            ],
+        )
+    wanted = Decision(
+        number=1,
+        kind=DecisionKind.DIFFERENT,
+        left=frozenset({1}),
+        right=frozenset({3, 4}),
+        disowned_numbers=frozenset({3}),
+    )
+    assert list_decisions_in_force(changed) == [wanted]
+    assert list_disowned_numbers(changed, [1, 3, 4]) == {3}
+
+
+def test_number_trust_follows_successors_to_the_last(changed: UnitOfWork) -> None:
+    stated = NumberTrust(statuses=frozenset({"01"}))
+    for number, status, successor in (
+        ("1", "superseded", "2"),
+        ("2", "superseded", "3"),
+        ("3", "disputed", None),
+        ("4", "disputed", None),
+    ):
+        changed.connection.execute(
+            nhs_number_status.insert().values(
+                nhs_number=number,
+                status=status,
+                successor=successor,
+                author="a",
+                recorded_at=LOADED_AT,
+            )
+        )
+    everything = read_number_trust(changed, stated)
+    assert everything.superseded == {"1": "3", "2": "3"}
+    assert everything.disputed == {"3", "4"}
+    assert number_trust_for(changed, stated, "1").superseded == {"1": "3"}
+    assert number_trust_for(changed, stated, "1").disputed == {"3"}
+    assert number_trust_for(changed, stated, "4").disputed == {"4"}
+    assert number_trust_for(changed, stated, "5") == stated
+
+
+def test_the_work_list_has_the_most_urgent_first(changed: UnitOfWork) -> None:
+    for number, priority in ((1, 10), (2, 90), (3, 90), (4, 50)):
+        closed_at = LATER if number == 4 else None
+        _add_task(changed, number=number, priority=priority, closed_at=closed_at)
+    assert [each.number for each in list_open_tasks(changed)] == [2, 3, 1]
+    assert [each.number for each in list_open_tasks(changed, after=(90, 2))] == [3, 1]
+    assert [each.number for each in list_open_tasks_of(changed, [1])] == [2, 3, 1]
+    assert list_open_tasks_of(changed, [5]) == []
+    assert count_open_tasks(changed) == {TaskType.POSSIBLE_LINK: 3}
+    assert (get_task(changed, 4).left, get_task(changed, 4).right) == ({1}, {2})
+    with pytest.raises(UnknownTask):
+        get_task(changed, 5)
+
+
+def _add_task(unit: UnitOfWork, *, number: int, **values: object) -> None:
+    unit.connection.execute(
+        task.insert().values(
+            number=number,
+            type="possible_link",
+            match_weight_bits=5.0,
+            reason="review_band",
+            question_digest=str(number),
+            opened_at=LOADED_AT,
+            **values,
+        )
+    )
+    sides = [
+        {"task": number, "record": 1, "is_left": True},
+        {"task": number, "record": 2, "is_left": False},
+    ]
+    unit.connection.execute(task_record.insert(), sides)
+
+
+def test_events_are_numbered_without_gaps(changed: UnitOfWork) -> None:
+    event = OutboxEvent(type="created", actor="a", reason="r", occurred_at=LOADED_AT)
+    add_events(changed, [event, event])
+    assert list_events(changed) == []
+    number_events(changed)
+    add_events(changed, [event])
+    number_events(changed)
+    number_events(changed)
+    assert [each.sequence for each in list_events(changed)] == [1, 2, 3]
+    assert [each.sequence for each in list_events(changed, after=2)] == [3]
+
+
+def test_audit_events_are_found_by_person_latest_first(changed: UnitOfWork) -> None:
+    events = [
+        AuditEvent(
+            action=action,
+            actor="a",
+            purpose="p",
+            person_id=person_id(1),
+            recorded_at=at,
+            detail={"persons_count": 1},
+        )
+        for action, at in (("first", LOADED_AT), ("second", LATER))
+    ]
+    add_audit_events(changed, events)
+    assert list_audit_events(changed, person_id(1)) == events[::-1]
+
+
+def test_one_release_is_in_force(changed: UnitOfWork) -> None:
+    number = put_release_in_force(changed, digest="d2", name="n", version="2", at=LATER)
+    found = find_release_in_force(changed)
+    assert found is not None
+    assert (found.number, found.digest) == (number, "d2")
+    put_release_in_force(changed, digest="0" * 64, name="n", version="1", at=LATER)
+    restored = find_release_in_force(changed)
+    assert restored is not None
+    assert restored.number == 1
