@@ -79,7 +79,7 @@ class ObjectCells:
                 return None
             if type(value) is list:
                 return join.join(list_texts(value, name))
-            text = scalar_text(value, name).strip()
+            text = value.strip() if type(value) is str else scalar_text(value, name)
             return None if text in empty else text
 
         return read
@@ -114,7 +114,11 @@ def scalar_text(value: Any, name: str) -> str:
 
 def list_texts(values: Sequence[Any], name: str) -> list[str]:
     """The elements of a list as texts, without empty ones."""
-    return [text for value in values if (text := scalar_text(value, name).strip())]
+    return [
+        text
+        for value in values
+        if (text := (value if type(value) is str else scalar_text(value, name)).strip())
+    ]
 
 
 def as_list(value: Any) -> list[Any]:
@@ -131,12 +135,14 @@ def objects_where(value: Any, where: Mapping[str, str], name: str) -> list[dict[
         InvalidRecord: If the list holds something else than objects.
     """
     objects = as_list(value)
-    if not all(type(each) is dict for each in objects):
-        raise InvalidRecord(f"{name}: objects are expected in this list")
-    if not where:
-        return objects
-    return [
-        each
-        for each in objects
-        if all(scalar_text(each.get(key), key) == expected for key, expected in where.items())
-    ]
+    for each in objects:
+        if type(each) is not dict:
+            raise InvalidRecord(f"{name}: objects are expected in this list")
+    for key, expected in where.items():
+        objects = [each for each in objects if _has(each, key, expected)]
+    return objects
+
+
+def _has(element: dict[str, Any], key: str, expected: str) -> bool:
+    value = element.get(key)
+    return value == expected or (type(value) is not str and scalar_text(value, key) == expected)

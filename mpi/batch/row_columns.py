@@ -43,19 +43,15 @@ def key_tree(source: SourceSystem) -> KeyTree:
 
 def find_unknown_key(value: Any, tree: KeyTree, path: str = "") -> str | None:
     """The dotted path of a key that the tree lacks, in an object or in any object of a list."""
-    if isinstance(value, list):
-        found = (find_unknown_key(element, tree, path) for element in value)
-        return next((key for key in found if key is not None), None)
-    if not isinstance(value, dict):
-        return None
-    if not value.keys() <= tree.keys:
-        return path + str(min(value.keys() - tree.keys))
-    for key, branch in tree.branches.items():
-        inner = value.get(key)
-        if inner is not None:
-            found_key = find_unknown_key(inner, branch, f"{path}{key}.")
-            if found_key is not None:
-                return found_key
+    for element in value if type(value) is list else (value,):
+        if type(element) is not dict:
+            continue
+        if not element.keys() <= tree.keys:
+            return path + str(min(element.keys() - tree.keys))
+        for key, branch in tree.branches.items():
+            inner = element.get(key)
+            if inner and (found := find_unknown_key(inner, branch, f"{path}{key}.")) is not None:
+                return found
     return None
 
 

@@ -167,11 +167,13 @@ def _compile_split(separator: str, take: str | None) -> Callable[[str], tuple[st
 
 
 def _compile_transform(layout: ValueLayout) -> Transform | None:
-    """Everything that turns a text into another, as one remembered function; None if nothing."""
+    """Everything that turns a text into another, as one function; None if nothing is to be done."""
     prefix, part, codes = layout.strip_prefix, layout.part, layout.codes
     if not (prefix or part or codes or layout.dates):
         return None
     split = split_comma_name if part and part.endswith("_name") else split_address
+    if part and not (prefix or codes or layout.dates):
+        return lambda text: split(text)[part]
     to_date = compile_date(layout.dates) if layout.dates else str
 
     def transform(text: str) -> str | None:
@@ -182,7 +184,8 @@ def _compile_transform(layout: ValueLayout) -> Transform | None:
             return None
         return to_date(codes.get(value, value))
 
-    return lru_cache(REMEMBERED_TEXTS)(transform)
+    # Dates and codes repeat; a text with a prefix is most often a number, which does not.
+    return transform if prefix else lru_cache(REMEMBERED_TEXTS)(transform)
 
 
 def _compile_instant(

@@ -16,6 +16,8 @@ from mpi.source_layout import date_pattern
 
 REMEMBERED_TEXTS: Final = 65_536
 """Distinct texts that one function remembers; enough for the dates and names of a region."""
+RECENT_TEXTS: Final = 1_024
+"""The same for texts that hardly repeat, but are split for each of their parts."""
 _MONTHS: Final = {
     name: number
     for number, name in enumerate(
@@ -42,7 +44,7 @@ def compile_date(formats: Sequence[str]) -> Callable[[str], str]:
                 return iso
         return text
 
-    return lru_cache(REMEMBERED_TEXTS)(read)
+    return read
 
 
 def compile_instant(date_format: str, zone: ZoneInfo) -> Callable[[str], datetime]:
@@ -79,7 +81,7 @@ def compile_instant(date_format: str, zone: ZoneInfo) -> Callable[[str], datetim
     return read
 
 
-@lru_cache(REMEMBERED_TEXTS)
+@lru_cache(RECENT_TEXTS)
 def split_comma_name(text: str) -> Mapping[str, str | None]:
     """The parts of `SURNAME, Forename Middle`; a text without comma is a family name."""
     family, _, rest = text.partition(",")
@@ -91,7 +93,7 @@ def split_comma_name(text: str) -> Mapping[str, str | None]:
     }
 
 
-@lru_cache(REMEMBERED_TEXTS)
+@lru_cache(RECENT_TEXTS)
 def split_address(text: str) -> Mapping[str, str | None]:
     """The parts of `12 High Street, Dorchester, DT1 1AA`, separated by commas or line ends.
 
