@@ -1,0 +1,1 @@
+"""Bulk work: feeds in, a store out, and the measurements around it; Splink and DuckDB live here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,13 +10,16 @@ from typing import Final, NamedTuple
 
 from mpi.domain.identifiers import PersonId, RecordKey
 
-WEIGHT_DECIMALS: Final = 6
+WEIGHT_STEPS_PER_BIT: Final = 1_000_000.0
 """Weights are compared rounded to a millionth of a bit, so that no last bit decides anything."""
 
 
 def rounded_bits(match_weight_bits: float) -> float:
-    """The one place where a weight is rounded before it meets a threshold or another weight."""
-    return round(match_weight_bits, WEIGHT_DECIMALS)
+    """The weight as it meets a threshold or another weight.
+
+    Bulk work writes the same three operations in SQL (`mpi.batch.edges`), where `round` differs.
+    """
+    return math.floor(match_weight_bits * WEIGHT_STEPS_PER_BIT + 0.5) / WEIGHT_STEPS_PER_BIT
 
 
 class Edge(NamedTuple):

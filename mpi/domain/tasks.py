@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,3 +43,20 @@ class TaskQuestion:
     right: frozenset[int]
     match_weight_bits: float
     reason: str
+
+
+_MOST_URGENT = 100
+_TYPES = tuple(TaskType)
+
+
+def question_digest(question: TaskQuestion) -> str:
+    """32 hexadecimal digits that name the question: its type and the records it is about."""
+    sides = sorted(sorted(side) for side in (question.left, question.right))
+    return hashlib.blake2b(f"{question.type}{sides}".encode(), digest_size=16).hexdigest()
+
+
+def priority(question: TaskQuestion) -> int:
+    """0 (can wait) to 100: the seriousness of the type first, then the weight of the evidence."""
+    step = _MOST_URGENT // len(_TYPES)
+    by_weight = min(max(question.match_weight_bits, 0.0), float(step - 1))
+    return _TYPES.index(question.type) * step + int(by_weight)

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from mpi.errors import Conflict, InvalidModel, StorageUnavailable
 
+SHIPPED_MODEL: Final = Path(__file__).parents[2] / "linkage_models" / "dorset"
 PARAMETERS_FILE: Final = "parameters.json"
 FREQUENCIES_FILE: Final = "frequencies.parquet"
 STOP_LIST_FILE: Final = "stop_list.parquet"
@@ -55,6 +56,20 @@ def list_releases(folder: Path) -> tuple[Path, ...]:
         return ()
     found = [path.parent for path in folder.glob(f"*/{DIGEST_FILE}")]
     return tuple(sorted(found, key=lambda path: _version_order(path.name)))
+
+
+def release_in_force(chosen: Path | None = None) -> Path:
+    """The release folder that an installation uses: the one it chose, or the newest shipped one.
+
+    Raises:
+        InvalidModel: If no release is shipped.
+    """
+    if chosen is not None:
+        return chosen
+    shipped = list_releases(SHIPPED_MODEL)
+    if not shipped:
+        raise InvalidModel("model release: none is shipped; train one with `mpi train`")
+    return shipped[-1]
 
 
 def read_release(folder: Path) -> Release:

@@ -1,0 +1,171 @@
+"""Records to edges: blocked pairs, scored by Splink under a frozen model.
+
+Block sizes are counted before any join: one nearly constant value would otherwise make billions of
+pairs. The release's stop list tightens the values known to be common; a value that has grown past
+`BLOCK_RECORDS_MAX` since is left out of the join and reported, never silently.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+from splink import Linker
+from splink.internals.duckdb.database_api import DuckDBAPI
+
+from mpi.batch.progress import Progress
+from mpi.batch.stored_tables import count_rows
+from mpi.domain.links import WEIGHT_STEPS_PER_BIT
+from mpi.linkage.blocking import blocking_sql, crowded_keys_sql, pairs_sql
+from mpi.linkage.comparators import double_sql
+from mpi.linkage.frequencies import Frequencies, frequency_columns, records_with_frequencies_sql
+from mpi.linkage.model import BlockingRule, Model
+from mpi.linkage.splink_settings import (
+    comparison_fields,
+    compile_settings,
+    frequency_lookup_sql,
+)
+
+BLOCK_RECORDS_MAX: Final = 2_000
+"""A block of this many records is two million pairs; the stop list ends far below it."""
+
+logging.getLogger("splink").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class CrowdedKey:
+    """A blocking value that outgrew every limit: a data-quality item, not a person's name."""
+
+    rule: str
+    records_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeCounts:
+    """What scoring came to."""
+
+    keys: int
+    pairs: int
+    edges: int
+    crowded: tuple[CrowdedKey, ...]
+
+
+def find_edges(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    model: Model,
+    frequencies: Frequencies,
+    stop_list: frozenset[int],
+    progress: Progress,
+) -> EdgeCounts:
+    """Make the table `edge` (left_record, right_record, match_weight_bits) from `records`.
+
+    Also leaves `blocking_keys` (record, rule, key) and `pair` (Splink's join keys) behind. Weights
+    are rounded as `mpi.domain.links.rounded_bits` does and reach `review_bits`.
+    """
+    with progress.phase("find candidates", len(model.blocking) + 1) as phase:
+        make_keys(connection, model.blocking, stop_list)
+        phase.advance(len(model.blocking))
+        crowded = make_pairs(connection)
+        phase.advance()
+    with progress.phase("score pairs", 1) as phase:
+        score_pairs(connection, model, frequencies)
+        phase.advance()
+    return EdgeCounts(
+        keys=count_rows(connection, "blocking_keys"),
+        pairs=count_rows(connection, "pair"),
+        edges=count_rows(connection, "edge"),
+        crowded=crowded,
+    )
+
+
+def make_keys(
+    connection: duckdb.DuckDBPyConnection,
+    rules: tuple[BlockingRule, ...],
+    stop_list: frozenset[int],
+) -> None:
+    """The table `blocking_keys` of every record's keys."""
+    connection.register("stopped", pa.table({"key": pa.array(sorted(stop_list), pa.int64())}))
+    connection.execute("create or replace table stop_list as select * from stopped")
+    connection.unregister("stopped")
+    connection.execute(
+        "create or replace table blocking_keys (record bigint, rule varchar, key bigint)"
+    )
+    for rule in rules:
+        query = blocking_sql(rule, stop_list="stop_list" if stop_list else None)
+        connection.execute(f"insert into blocking_keys select distinct * from ({query})")
+
+
+def make_pairs(connection: duckdb.DuckDBPyConnection) -> tuple[CrowdedKey, ...]:
+    """The table `pair` of distinct ordered pairs; the keys that were too crowded to join."""
+    crowded = connection.execute(
+        f"""select rule, records_count from ({crowded_keys_sql(records_max=BLOCK_RECORDS_MAX)})
+        join (select distinct key, rule from blocking_keys) using (key)
+        order by records_count desc, rule"""
+    ).fetchall()
+    keys = "blocking_keys"
+    if crowded:
+        keys = f"""(select * from blocking_keys where key not in
+            (select key from ({crowded_keys_sql(records_max=BLOCK_RECORDS_MAX)})))"""
+    connection.execute(f"create or replace table pair as {pairs_sql(keys=keys)}")
+    return tuple(CrowdedKey(*row) for row in crowded)
+
+
+def score_pairs(
+    connection: duckdb.DuckDBPyConnection, model: Model, frequencies: Frequencies
+) -> None:
+    """The table `edge` of the pairs of `pair` that reach `review_bits`."""
+    register_frequencies(connection, frequencies)
+    columns = ", ".join(("record", *comparison_fields(model)))
+    connection.execute(
+        "create or replace table splink_input as "
+        + records_with_frequencies_sql(model, columns=columns)
+    )
+    review_bits = model.thresholds.review_bits
+    steps = double_sql(WEIGHT_STEPS_PER_BIT)
+    rounded = f"floor(match_weight * {steps} + 0.5e0) / {steps}"
+    scored = _predict(connection, model, threshold_bits=review_bits - 1 / WEIGHT_STEPS_PER_BIT)
+    connection.execute(
+        f"""create or replace table edge as
+        select record_l as left_record, record_r as right_record,
+            {rounded} as match_weight_bits
+        from {scored} where {rounded} >= {double_sql(review_bits)}"""
+    )
+    connection.execute(f"drop table {scored}")
+    connection.execute("drop table splink_input")
+
+
+def _predict(connection: duckdb.DuckDBPyConnection, model: Model, *, threshold_bits: float) -> str:
+    """Name of the table that Splink scored."""
+    api = DuckDBAPI(connection=connection)
+    linker = Linker(api.register("splink_input"), compile_settings(model))
+    for column in frequency_columns(model):
+        table = f"lookup_{column.name}"
+        connection.execute(
+            f"create or replace temp table {table} as {frequency_lookup_sql(column)}"
+        )
+        linker.table_management.register_term_frequency_lookup(api.register(table), column.name)
+    linker.table_management.register_blocked_pairs_for_predict(api.register("pair"))
+    scored = linker.inference.predict(threshold_match_weight=threshold_bits, warning_mode="never")
+    return str(scored.physical_name)
+
+
+def register_frequencies(connection: duckdb.DuckDBPyConnection, frequencies: Frequencies) -> None:
+    """The table `frequencies` (field, value, frequency) of a release."""
+    rows = [
+        (f, value, share) for f, values in frequencies.items() for value, share in values.items()
+    ]
+    fields, values, shares = zip(*rows, strict=True) if rows else ((), (), ())
+    table = pa.table(
+        {
+            "field": pa.array(fields, pa.string()),
+            "value": pa.array(values, pa.string()),
+            "frequency": pa.array(shares, pa.float64()),
+        }
+    )
+    connection.register("listed", table)
+    connection.execute("create or replace table frequencies as select * from listed")
+    connection.unregister("listed")

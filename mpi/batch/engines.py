@@ -1,0 +1,57 @@
+"""The engine of bulk work: one DuckDB connection with bounded memory and our comparators in it.
+
+DuckDB spills to a folder of its own when memory runs short; the folder goes with the connection,
+because it holds personal data.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import duckdb
+
+from mpi.config import Settings
+from mpi.errors import StorageUnavailable
+from mpi.linkage.comparators import macros_sql
+
+MEMORY_MIB: Final = 6 * 1024
+"""The budget for a whole region is 8 GiB for the process; Python needs the rest."""
+
+
+def processors_count() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def open_engine(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory DuckDB with the comparators' macros.
+
+    Args:
+        settings: How many threads and how much memory it may use.
+
+    Raises:
+        StorageUnavailable: If memory or disk runs out while the connection is in use.
+    """
+    with tempfile.TemporaryDirectory(prefix="mpi-") as spill:
+        connection = duckdb.connect()
+        try:
+            connection.execute(f"set memory_limit = '{settings.memory_mib or MEMORY_MIB}MiB'")
+            connection.execute(f"set threads = {settings.workers_count or processors_count()}")
+            connection.execute(f"set temp_directory = '{spill}'")
+            connection.execute("set enable_progress_bar = false")
+            connection.execute("set preserve_insertion_order = false")
+            connection.execute("set timezone = 'UTC'")
+            for statement in macros_sql():
+                connection.execute(statement)
+            yield connection
+        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+            raise StorageUnavailable(
+                "bulk engine: memory or disk ran out; free some and run the command again"
+            ) from error
+        finally:
+            connection.close()

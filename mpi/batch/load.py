@@ -1,0 +1,260 @@
+"""`mpi load`: a folder of raw feeds becomes a served store, in one transaction.
+
+feeds -> versions -> records -> edges -> groups -> persons and golden records -> the store. What the
+store already holds takes part as if it had been fed again, so a later load gives the groups that
+one load of everything would have given. Reading the feeds is kept in a work folder, so that a load
+that was killed goes on from there; the store itself changes whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from mpi.batch.edges import CrowdedKey, find_edges
+from mpi.batch.engines import open_engine
+from mpi.batch.extract import (
+    Extraction,
+    build_record_tables,
+    extract_feeds,
+    extract_stored,
+)
+from mpi.batch.feeds import list_feeds, write_quarantine
+from mpi.batch.golden import make_golden
+from mpi.batch.groups import group_records
+from mpi.batch.persons import assign_persons
+from mpi.batch.progress import Progress
+from mpi.batch.stored_tables import (
+    count_rows,
+    read_stored,
+    write_edges,
+    write_links,
+    write_loads,
+    write_persons,
+    write_records,
+    write_sources,
+    write_tasks,
+)
+from mpi.clock import Clock, SystemClock
+from mpi.config import Settings, SourceSystem, read_source_systems
+from mpi.domain.tasks import TaskQuestion
+from mpi.linkage.model import Model, model_from_spec
+from mpi.linkage.partition import partition_rules
+from mpi.storage.bulk import BulkTransaction, bulk_transaction
+from mpi.storage.engine import create_store
+from mpi.storage.releases import Release, read_release, release_in_force
+
+
+@dataclass(slots=True, kw_only=True)
+class LoadReport:
+    """What a load did; every count is of this load, except `records` and `persons`."""
+
+    records: int = 0
+    """Live records of the store afterwards."""
+    persons: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    """Source -> versions read from its feed."""
+    quarantined: dict[str, int] = field(default_factory=dict)
+    """Source -> rows set aside."""
+    quarantine_folder: Path | None = None
+    new_records: int = 0
+    new_versions: int = 0
+    new_persons: int = 0
+    opened_links: int = 0
+    closed_links: int = 0
+    opened_tasks: int = 0
+    withdrawn_tasks: int = 0
+    open_tasks: int = 0
+    pairs: int = 0
+    crowded: tuple[CrowdedKey, ...] = ()
+
+    @property
+    def quarantined_rows(self) -> int:
+        return sum(self.quarantined.values())
+
+    @property
+    def has_changes(self) -> bool:
+        return any((self.new_versions, self.opened_links, self.closed_links, self.opened_tasks))
+
+    def summary(self) -> str:
+        """A few lines for a terminal; no personal data."""
+        lines = [
+            f"{sum(self.rows.values()):,} rows read: {self.new_versions:,} new versions of "
+            f"{self.new_records:,} new records.",
+            f"{self.records:,} records belong to {self.persons:,} persons; "
+            f"{self.opened_links:,} links opened, {self.closed_links:,} closed.",
+            f"{self.open_tasks:,} tasks are open ({self.opened_tasks:,} new, "
+            f"{self.withdrawn_tasks:,} withdrawn).",
+        ]
+        if not self.has_changes:
+            lines = [*lines[:1], "Nothing has changed."]
+        if self.quarantined_rows:
+            lines.append(
+                f"{self.quarantined_rows:,} rows could not be read; they and the reasons are in "
+                f"{self.quarantine_folder}."
+            )
+        lines.extend(
+            f"Data quality: {key.records_count:,} records share one blocking value of "
+            f"{key.rule}; it was left out."
+            for key in self.crowded
+        )
+        return "\n".join(lines)
+
+
+def load_folder(
+    folder: Path,
+    *,
+    settings: Settings,
+    is_snapshot: bool = False,
+    progress: Progress,
+    clock: Clock | None = None,
+) -> LoadReport:
+    """Load every feed of a folder into the store and link the whole store.
+
+    Args:
+        folder: Holds `<source>.csv`, `.ndjson` or `.parquet` files.
+        settings: The store's address, the mappings and the model release.
+        is_snapshot: The feeds are full extracts: records that they no longer have are retired.
+        progress: Told of each phase.
+        clock: Stamps what is written; the system's by default.
+
+    Raises:
+        InvalidInput: If a file as a whole, a mapping or the release cannot be used.
+        StorageUnavailable, WrongSchema: If the store cannot be used; it is as it was.
+    """
+    sources = read_source_systems(settings.sources_folder)
+    feeds = list_feeds(folder, sources)
+    release = read_release(release_in_force(settings.release_folder))
+    model = model_from_spec(release.spec, version=release.version, digest=release.digest)
+    store = create_store(settings.database_url)
+    with _work_folder(folder, feeds, release) as work:
+        extraction = extract_feeds(
+            feeds,
+            trust=model.number_trust,
+            work_folder=work,
+            progress=progress,
+            workers=settings.workers_count,
+        )
+        report = _report_extraction(extraction, folder)
+        with bulk_transaction(store) as bulk, open_engine(settings) as connection:
+            run = _Run(connection, bulk, model, release, settings, progress, report)
+            _gather(run, work, {source.name for source, _ in feeds} if is_snapshot else set())
+            questions = _link(run)
+            _write(run, feeds, questions, (clock or SystemClock()).now())
+    store.close()
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What every step of one load works with."""
+
+    connection: duckdb.DuckDBPyConnection
+    bulk: BulkTransaction
+    model: Model
+    release: Release
+    settings: Settings
+    progress: Progress
+    report: LoadReport
+
+
+@contextmanager
+def _work_folder(
+    folder: Path, feeds: Sequence[tuple[SourceSystem, Path]], release: Release
+) -> Iterator[Path]:
+    """A private folder beside the feeds, the same for the same input; gone after success."""
+    digest = hashlib.sha256(release.digest.encode())
+    for source, path in feeds:
+        status = path.stat()
+        digest.update(
+            f"{source.name}{source.digest}{path}{status.st_size}{status.st_mtime_ns}".encode()
+        )
+    work = folder / f".loading-{digest.hexdigest()[:16]}"
+    work.mkdir(mode=0o700, exist_ok=True)
+    yield work
+    shutil.rmtree(work)
+
+
+def _report_extraction(extraction: Extraction, folder: Path) -> LoadReport:
+    report = LoadReport(rows=dict(extraction.rows))
+    for source, rows in extraction.quarantined.items():
+        report.quarantined[source] = len(rows)
+        write_quarantine(folder / "quarantine", source, sorted(rows, key=lambda row: row.line))
+    if report.quarantined_rows:
+        report.quarantine_folder = folder / "quarantine"
+    return report
+
+
+def _gather(run: _Run, work: Path, replaced_sources: Set[str]) -> None:
+    """Tables `version`, `record_number` and `records` of everything that will be live."""
+    read_stored(run.connection, run.bulk)
+    extract_stored(
+        run.bulk,
+        trust=run.model.number_trust,
+        work_folder=work,
+        progress=run.progress,
+        workers=run.settings.workers_count,
+    )
+    build_record_tables(
+        run.connection,
+        parts=work,
+        trust=run.model.number_trust,
+        replaced_sources=replaced_sources,
+    )
+
+
+def _link(run: _Run) -> list[TaskQuestion]:
+    """Tables `edge`, `assignment`, `home_row` and `golden`; gives what is left to ask."""
+    counts = find_edges(
+        run.connection,
+        model=run.model,
+        frequencies=run.release.frequencies,
+        stop_list=run.release.stop_list,
+        progress=run.progress,
+    )
+    run.report.pairs, run.report.crowded = counts.pairs, counts.crowded
+    grouping = group_records(
+        run.connection, rules=partition_rules(run.model), progress=run.progress
+    )
+    assign_persons(run.connection, grouping)
+    sources = read_source_systems(run.settings.sources_folder)
+    make_golden(run.connection, sources, progress=run.progress, workers=run.settings.workers_count)
+    return grouping.questions
+
+
+def _write(
+    run: _Run,
+    feeds: Sequence[tuple[SourceSystem, Path]],
+    questions: Sequence[TaskQuestion],
+    at: datetime,
+) -> None:
+    report, connection, bulk = run.report, run.connection, run.bulk
+    with run.progress.phase("write the store", 6) as phase:
+        model = write_sources(connection, bulk, feeds, run.model, at=at)
+        report.new_records, report.new_versions = write_records(connection, bulk, at=at)
+        phase.advance()
+        write_edges(connection, bulk, model=model)
+        phase.advance()
+        report.new_persons, _ = write_persons(connection, bulk, at=at)
+        phase.advance()
+        report.closed_links, report.opened_links = write_links(connection, bulk, model=model, at=at)
+        phase.advance()
+        report.opened_tasks, report.withdrawn_tasks = write_tasks(
+            connection, bulk, questions, at=at
+        )
+        phase.advance()
+        write_loads(bulk, feeds, report.rows, report.quarantined, at=at)
+        bulk.settle()
+        phase.advance()
+    report.open_tasks = len(questions)
+    report.records = count_rows(connection, "records")
+    (report.persons,) = connection.execute(
+        "select count(distinct person_id) from assignment"
+    ).fetchall()[0]
