@@ -18,7 +18,6 @@ import pyarrow.csv
 import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import AddConstraint, DropConstraint
 
 from mpi.storage.bulk_rows import BulkTransaction
 from mpi.storage.columns import UtcTime
@@ -87,20 +86,28 @@ class _PostgresqlBulk(BulkTransaction):
     def _drop_rules(self, table: str) -> None:
         super()._drop_rules(table)
         for constraint in METADATA.tables[table].foreign_key_constraints:
-            self.execute(self._sql(DropConstraint(constraint)))
+            self.execute(f"ALTER TABLE {table} DROP CONSTRAINT {self._name(constraint)}")
             self._unchecked.append(constraint)
 
     def _finish(self) -> None:
         """Check the foreign keys; the next number that the database gives follows ours."""
         while self._unchecked:
             constraint = self._unchecked.pop()
-            self.execute(self._sql(AddConstraint(constraint)))
+            (element,) = constraint.elements
+            self.execute(
+                f"ALTER TABLE {constraint.table} ADD CONSTRAINT {self._name(constraint)} "
+                f"FOREIGN KEY ({element.parent.name}) "
+                f"REFERENCES {element.column.table} ({element.column.name})"
+            )
         for table in self._appended:
             if "number" in METADATA.tables[table].c:
                 self.execute(
                     f"SELECT setval(pg_get_serial_sequence('{table}', 'number'), "
                     f"max(number)) FROM {table} HAVING max(number) IS NOT NULL"
                 )
+
+    def _name(self, constraint: sa.ForeignKeyConstraint) -> str:
+        return str(self.dialect.identifier_preparer.format_constraint(constraint))
 
 
 @contextmanager

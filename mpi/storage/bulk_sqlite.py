@@ -20,6 +20,7 @@ from mpi.errors import Conflict
 from mpi.storage.bulk_rows import STAGING, BulkTransaction
 from mpi.storage.engine import BUSY_TIMEOUT_MS, Store, sqlite_pragmas
 from mpi.storage.failures import storage_failures
+from mpi.storage.gate import Library, gate_of
 from mpi.storage.tables import METADATA
 
 _FIRST_ROW = {pa.int64(): "0", pa.float64(): "0.5", pa.string(): "''"}
@@ -63,7 +64,7 @@ def sqlite_transaction(store: Store) -> Iterator[BulkTransaction]:
         bulk = _SqliteBulk(cursor)
         is_first = not bulk.count("source_record")
         if is_first:
-            _write_once(store, bulk)
+            _write_once(bulk)
         connection.adbc_connection.set_autocommit(False)
         bulk.execute("UPDATE alembic_version SET version_num = version_num")
         yield bulk
@@ -73,13 +74,12 @@ def sqlite_transaction(store: Store) -> Iterator[BulkTransaction]:
             bulk.execute("PRAGMA journal_mode=WAL")
 
 
-def _write_once(store: Store, bulk: BulkTransaction) -> None:
+def _write_once(bulk: BulkTransaction) -> None:
     """Fill an empty file without the write-ahead log, through which every page goes twice.
 
     A rollback journal is as safe, and for pages that are new it is empty; but readers would wait.
-    If somebody has the file open, the log stays.
+    If another process has the file open, the log stays.
     """
-    store.close()
     bulk.execute("PRAGMA busy_timeout=0")
     with suppress(adbc_driver_manager.Error):
         bulk.execute("PRAGMA journal_mode=DELETE")
@@ -96,7 +96,7 @@ def sqlite_reader(store: Store) -> Iterator[BulkTransaction]:
 @contextmanager
 def _connected(store: Store) -> Iterator[Any]:
     """A connection; closing it undoes what was not committed."""
-    with storage_failures():
+    with storage_failures(), gate_of(store.sqlite_path).open_to(Library.ADBC):
         connection = adbc_driver_sqlite.dbapi.connect(store.sqlite_path, autocommit=True)
         try:
             with connection.cursor() as cursor:

@@ -21,6 +21,7 @@ from alembic.script import ScriptDirectory
 from mpi.errors import InvalidSettings, StorageUnavailable, WrongSchema
 from mpi.limits import STATEMENT_TIMEOUT_S
 from mpi.storage.failures import storage_failures
+from mpi.storage.gate import Library, gate_of
 
 BUSY_TIMEOUT_MS: Final = 5_000
 """How long a writer waits for another writer of the same SQLite file."""
@@ -48,6 +49,15 @@ class Store:
         assert path, "a SQLite store is a file"
         return path
 
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Keep bulk work of this process away from a SQLite file while the block runs."""
+        if not self.is_sqlite:
+            yield
+            return
+        with gate_of(self.sqlite_path).open_to(Library.PYTHON):
+            yield
+
     def close(self) -> None:
         """Give all connections back; the store can be used again and then reconnects."""
         self.engine.dispose()
@@ -66,7 +76,7 @@ def create_store(url: str) -> Store:
         WrongSchema: If it holds tables of another version of the schema.
     """
     store = Store(_engine(_parsed(url)))
-    with _closed_on_failure(store), store.engine.begin() as connection:
+    with _closed_on_failure(store), store.opened(), store.engine.begin() as connection:
         if _revision(connection) is None:
             command.upgrade(_alembic(connection), "head")
         _check_revision(connection)
@@ -79,7 +89,7 @@ def open_store(url: str) -> Store:
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
         raise StorageUnavailable(f"store: there is no file {parsed.database}")
     store = Store(_engine(parsed))
-    with _closed_on_failure(store), store.engine.connect() as connection:
+    with _closed_on_failure(store), store.opened(), store.engine.connect() as connection:
         connection.execution_options(mpi_is_reader=True)
         _check_revision(connection)
     return store
@@ -88,7 +98,7 @@ def open_store(url: str) -> Store:
 def upgrade_store(url: str, revision: str = "head") -> None:
     """Bring the schema of an existing store to a revision; `base` takes every table away."""
     store = Store(_engine(_parsed(url)))
-    with _closed_on_failure(store), store.engine.begin() as connection:
+    with _closed_on_failure(store), store.opened(), store.engine.begin() as connection:
         config = _alembic(connection)
         if revision == "base":
             command.downgrade(config, revision)
@@ -138,6 +148,7 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
     )
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
+    gate_of(str(url.database)).watch(engine)
     return engine
 
 

@@ -47,7 +47,7 @@ class UnitOfWork:
 @contextmanager
 def reading(store: Store) -> Iterator[UnitOfWork]:
     """A unit of work that changes nothing and sees one state of the store."""
-    with storage_failures(), store.engine.connect() as connection:
+    with storage_failures(), store.opened(), store.engine.connect() as connection:
         connection.execution_options(**(_SQLITE_READER if store.is_sqlite else _POSTGRESQL_READER))
         with connection.begin():
             yield UnitOfWork(connection)
@@ -56,7 +56,7 @@ def reading(store: Store) -> Iterator[UnitOfWork]:
 @contextmanager
 def writing(store: Store) -> Iterator[UnitOfWork]:
     """A unit of work that is durable when its block has ended."""
-    with storage_failures(), store.engine.begin() as connection:
+    with storage_failures(), store.opened(), store.engine.begin() as connection:
         if not store.is_sqlite:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({BULK_LOCK})")
         yield UnitOfWork(connection)

@@ -1,0 +1,154 @@
+"""What was committed stays, what was not never was, and one writer waits for another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from mpi.errors import Conflict, StorageUnavailable
+from mpi.storage.bulk import bulk_transaction, bulk_write, read_table
+from mpi.storage.engine import Store
+from mpi.storage.tables import source_record, source_system
+from mpi.storage.unit_of_work import reading, writing
+
+DYING_LOAD = """
+import os, signal, sys
+import pyarrow as pa
+from mpi.storage.bulk import bulk_transaction
+from mpi.storage.engine import open_store
+
+store = open_store(sys.argv[1])
+with bulk_transaction(store) as bulk:
+    bulk.append("source_system", pa.table({"source": ["gp"]}))
+    numbers = pa.array(range(200_000))
+    bulk.append("blocking_key", pa.table({"key": numbers, "record": numbers}))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def address(store: Store) -> str:
+    return store.engine.url.render_as_string(hide_password=False)
+
+
+def test_a_load_that_is_killed_leaves_nothing(store: Store) -> None:
+    killed = run(DYING_LOAD, store)
+    assert killed.returncode == -signal.SIGKILL
+    for table in ("source_system", "blocking_key"):
+        assert read_table(store, table).num_rows == 0
+    bulk_write(store, {"source_system": pa.table({"source": ["gp"]})})
+    with store.engine.connect() as connection:
+        assert sa.inspect(connection).get_indexes("source_record")
+
+
+def test_a_block_that_raises_changes_nothing(store: Store) -> None:
+    def add_and_fail() -> None:
+        with writing(store) as unit:
+            unit.connection.execute(source_system.insert().values(source="gp"))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        add_and_fail()
+    assert read_table(store, "source_system").num_rows == 0
+
+
+def test_a_unit_that_reads_sees_one_state(store: Store) -> None:
+    count = sa.select(sa.func.count()).select_from(source_system)
+    with reading(store) as unit:
+        before = unit.connection.execute(count).scalar()
+        with writing(store) as other:
+            other.connection.execute(source_system.insert().values(source="gp"))
+        assert unit.connection.execute(count).scalar() == before == 0
+    with reading(store) as unit:
+        assert unit.connection.execute(count).scalar() == 1
+
+
+def test_broken_rules_are_reported_without_values(store: Store) -> None:
+    def add(**values: object) -> None:
+        with writing(store) as unit:
+            unit.connection.execute(source_record.insert().values(registered_at=None, **values))
+
+    with pytest.raises(Conflict) as refused:
+        add(source="CANARY", local_id="CANARY")
+    assert "CANARY" not in str(refused.value)
+
+
+READING = """
+import sys
+import sqlalchemy as sa
+from mpi.storage.engine import open_store
+from mpi.storage.unit_of_work import reading
+
+with reading(open_store(sys.argv[1])) as unit:
+    print(len(unit.rows(sa.text("SELECT source FROM source_system"))))
+"""
+
+
+def run(program: str, store: Store) -> subprocess.CompletedProcess[str]:
+    """Run a program on the store in another process."""
+    root = Path(__file__).parents[2]
+    return subprocess.run(
+        [sys.executable, "-c", program, address(store)],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_other_processes_read_during_a_bulk_load(store: Store) -> None:
+    bulk_write(store, {"source_system": pa.table({"source": ["gp"]})})
+    bulk_write(store, {"source_record": one_record()})
+    with bulk_transaction(store) as bulk:
+        bulk.append("source_system", pa.table({"source": ["ed", "council"]}))
+        assert run(READING, store).stdout == "1\n"
+    assert run(READING, store).stdout == "3\n"
+
+
+def one_record() -> pa.Table:
+    at = pa.array([0], pa.timestamp("us", "UTC"))
+    return pa.table({"source": ["gp"], "local_id": ["1"], "registered_at": at})
+
+
+def test_writers_wait_for_a_bulk_load(store: Store) -> None:
+    order: list[str] = []
+
+    def write() -> None:
+        with writing(store) as unit:
+            order.append("writer")
+            unit.connection.execute(source_system.insert().values(source="late"))
+
+    with bulk_transaction(store) as bulk:
+        bulk.append("source_system", pa.table({"source": ["early"]}))
+        writer = threading.Thread(target=write)
+        writer.start()
+        writer.join(timeout=0.2)
+        order.append("load")
+    writer.join()
+    assert order == ["load", "writer"]
+
+
+def test_bulk_work_inside_a_unit_of_work_is_a_mistake(store: Store) -> None:
+    if not store.is_sqlite:
+        pytest.skip("only SQLite files know two libraries")
+    with reading(store), pytest.raises(AssertionError, match="cannot nest"):
+        read_table(store, "link")
+
+
+def test_a_store_that_is_away_is_reported(store: Store, tmp_path: Path) -> None:
+    if not store.is_sqlite:
+        pytest.skip("a server that is not there is tested with the schema")
+    store.close()
+    path = Path(store.sqlite_path)
+    path.rename(tmp_path / "moved")
+    path.mkdir()
+    with pytest.raises(StorageUnavailable, match="cannot be opened"), reading(store):
+        pass
