@@ -1,0 +1,97 @@
+"""`mpi load`, `mpi train` and `mpi link`: bulk work, on feeds and on files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from mpi.cli.choices import DatabaseUrl, InputFile, InputFolder, chosen_settings, example
+
+SPEC_DEFAULT: Final = Path("linkage_models/dorset/spec.toml")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Adds `mpi load`, `mpi link` and `mpi train`."""
+    app.command(
+        epilog=example(
+            "mpi load demo/feeds", "mpi load /feeds --snapshot --database-url postgresql:///mpi"
+        )
+    )(load)
+    app.command(
+        epilog=example(
+            "mpi link people.csv --out persons.csv",
+            "mpi link people.parquet --out persons.parquet --questions questions.csv",
+        )
+    )(link)
+    app.command(
+        epilog=example("mpi train region-1 region-2 --version 2 --out linkage_models/dorset")
+    )(train)
+
+
+def load(
+    folder: InputFolder,
+    snapshot: Annotated[
+        bool, typer.Option("--snapshot", help="Retire records that a full extract no longer has.")
+    ] = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Load a folder of raw feeds, one file for each source system, and link it all.
+
+    Each row is a version of a record. Loading the same folder twice changes nothing.
+    """
+    from mpi.batch.load import load_folder
+    from mpi.cli.progress import ShownProgress
+
+    report = load_folder(
+        folder,
+        settings=chosen_settings(database_url),
+        is_snapshot=snapshot,
+        progress=ShownProgress(),
+    )
+    typer.echo(report.summary())
+
+
+def link(
+    file: InputFile,
+    out: Annotated[Path, typer.Option(help="Where record_id and person_id go (CSV or Parquet).")],
+    edges: Annotated[
+        Path | None, typer.Option(help="Also write the pairs that reached the review threshold.")
+    ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(help="Also write what a steward should be asked.")
+    ] = None,
+) -> None:
+    """Link any CSV or Parquet file of people, with no store.
+
+    Columns: record_id, source, nhs_number, given_name, middle_name,
+    family_name, date_of_birth, sex, postcode, address, town, phone, email.
+    Any may be missing or empty; dates are any text.
+    """
+    from mpi.batch.link import link_file
+    from mpi.cli.progress import ShownProgress
+
+    report = link_file(
+        file, out=out, edges_out=edges, questions_out=questions, progress=ShownProgress()
+    )
+    typer.echo(report.summary())
+
+
+def train(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(exists=True, file_okay=False, help="Folders of feeds.", show_default=False),
+    ],
+    version: Annotated[str, typer.Option(help="The new release's name; must not exist yet.")],
+    out: Annotated[Path, typer.Option(help="Folder of the model's releases.")],
+    spec: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="What is compared.")
+    ] = SPEC_DEFAULT,
+) -> None:
+    """Estimate the model from feeds, and write an immutable release with its model card."""
+    from mpi.batch.train import train as train_model
+    from mpi.cli.progress import ShownProgress
+
+    report = train_model(folders, spec=spec, out=out, version=version, progress=ShownProgress())
+    typer.echo(report.summary())

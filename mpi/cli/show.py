@@ -1,0 +1,181 @@
+"""Answers for people: tables and waterfalls in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mpi.domain.links import rounded_bits
+from mpi.linkage.explain import MISSING_NAME
+
+if TYPE_CHECKING:
+    from mpi.batch.evaluation_tables import TextTable
+    from mpi.cli.answering import Resolved
+    from mpi.linkage.explain import Explanation
+    from mpi.services.answers import CrossReferences, Evidence, PairExplanation, PersonAnswer
+    from mpi.synthetic.figures import Figure
+
+BAR_CHARACTERS_MAX: Final = 12
+BITS_A_CHARACTER: Final = 2.0
+WEIGHT_DECIMALS: Final = 6
+
+
+def print_tables(tables: Iterable[TextTable], console: Console | None = None) -> None:
+    """Tables of text, the first column to the left and the others to the right."""
+    shown = console or Console()
+    for content in tables:
+        table = Table(title=content.title, title_justify="left", title_style="bold", box=None)
+        for place, name in enumerate(content.columns):
+            table.add_column(name, justify="right" if place else "left")
+        for row in content.rows:
+            table.add_row(*(Text(value) for value in row))
+        shown.print(table)
+        shown.print()
+
+
+def print_figures(figures: Iterable[Figure], console: Console | None = None) -> None:
+    """Published figures beside those of a synthetic region."""
+    shown = console or Console()
+    table = Table("figure", box=None)
+    for name in ("published", "observed", "95 % interval", "cases", ""):
+        table.add_column(name, justify="right")
+    for figure in figures:
+        low, high = figure.published
+        observed = figure.observed
+        table.add_row(
+            Text(figure.name),
+            f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}",
+            f"{observed.value:.3g}",
+            f"{observed.low:.3g} to {observed.high:.3g}",
+            f"{figure.count:,}",
+            Text("ok") if figure.ok else Text("off", style="red"),
+        )
+    shown.print(table)
+
+
+def print_answer(resolved: Resolved, console: Console | None = None) -> None:
+    """Each person who answers the question, the best first."""
+    shown = console or Console()
+    answer = resolved.answer
+    if not answer.persons:
+        shown.print("Nobody in the index fits.")
+    if answer.asked_id and answer.is_closed:
+        shown.print(f"{answer.asked_id} is closed; its records went to:")
+    elif answer.asked_id:
+        shown.print(f"{answer.asked_id} is no longer in use; its records now belong to:")
+    for person, records in zip(answer.persons, resolved.records, strict=True):
+        _print_person(person, records, shown)
+    if not answer.is_complete:
+        shown.print("There may be more: ask more precisely.")
+
+
+def _print_person(person: PersonAnswer, records: CrossReferences, console: Console) -> None:
+    console.print(Text(f"Person {person.person_id}", style="bold"))
+    if person.evidence:
+        console.print(Text(f"  {_evidence_words(person.evidence)}"))
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for name, value, source in _golden_rows(person.golden):
+        table.add_row(name, Text(value), Text(source, style="dim"))
+    keys = ", ".join(str(each.record) for each in records.records)
+    table.add_row(f"{len(records.records)} records", Text(keys), "")
+    console.print(table)
+
+
+def _golden_rows(golden: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Field, value and where the value comes from."""
+    for name, content in golden.items():
+        value = content.get("value") if isinstance(content, Mapping) else content
+        origin = content.get("record", "") if isinstance(content, Mapping) else ""
+        yield _name(name), _words(value), str(origin)
+
+
+def _words(value: Any) -> str:
+    """A golden value as text; lists and parts on one line."""
+    if isinstance(value, Mapping):
+        return " ".join(_words(part) for part in value.values())
+    if isinstance(value, list):
+        return "; ".join(_words(part) for part in value)
+    return str(value)
+
+
+def _evidence_words(evidence: Evidence) -> str:
+    bits = f"{evidence.match_weight_bits:+.2f} bits by {evidence.record}"
+    veto = f"; but: {evidence.veto.replace('_', ' ')}" if evidence.veto else ""
+    return f"{evidence.grade}: {bits}, probability {evidence.match_probability:.6f}{veto}"
+
+
+def print_explained_pair(pair: PairExplanation, console: Console | None = None) -> None:
+    """The waterfall of two records, and what became of them."""
+    shown = console or Console()
+    shown.print(Text(f"{pair.left} and {pair.right}", style="bold"))
+    print_explanation(
+        pair.explanation, link_bits=pair.link_bits, review_bits=pair.review_bits, console=shown
+    )
+    if pair.veto:
+        shown.print(f"Veto between the two: {pair.veto.replace('_', ' ')}.")
+    is_one = len(set(pair.person_ids)) == 1
+    shown.print(f"In the index they are {'one person' if is_one else 'two persons'}.")
+
+
+def print_explanation(
+    explanation: Explanation,
+    *,
+    link_bits: float,
+    review_bits: float,
+    console: Console | None = None,
+) -> None:
+    """The waterfall of a pair: what each comparison adds, and the sum so far.
+
+    Each number is the difference of two rounded sums, so that what is shown adds up exactly.
+    """
+    shown = console or Console()
+    weight = rounded_bits(explanation.match_weight_bits)
+    table = Table(box=None, show_footer=True)
+    table.add_column("", footer="match weight")
+    table.add_column("what was found")
+    table.add_column("bits", justify="right", footer=_bits(weight))
+    table.add_column("sum so far", justify="right")
+    table.add_column("")
+    before = rounded_bits(explanation.prior_bits)
+    table.add_row("before looking", "two records at random", _bits(before), _bits(before), "")
+    for step in explanation.steps:
+        if step.level == MISSING_NAME:
+            continue
+        running = rounded_bits(step.running_bits)
+        words = "; ".join(filter(None, (step.words, step.frequency_words)))
+        bits = running - before
+        table.add_row(_name(step.comparison), Text(words), _bits(bits), _bits(running), _bar(bits))
+        before = running
+    shown.print(table)
+    unknown = [_name(s.comparison) for s in explanation.steps if s.level == MISSING_NAME]
+    if unknown:
+        shown.print(Text(f"Not known on both sides: {', '.join(unknown)}.", style="dim"))
+    shown.print(Text(_verdict(weight, link_bits, review_bits)))
+
+
+def _name(field: str) -> str:
+    return field.replace("_", " ").replace("nhs", "NHS")
+
+
+def _bits(bits: float) -> str:
+    return f"{bits:+.{WEIGHT_DECIMALS}f}"
+
+
+def _bar(bits: float) -> Text:
+    length = min(BAR_CHARACTERS_MAX, round(abs(bits) / BITS_A_CHARACTER))
+    return Text("█" * length, style="green" if bits > 0 else "red")
+
+
+def _verdict(bits: float, link_bits: float, review_bits: float) -> str:
+    probability = 1 / (1 + 2.0**-bits) if bits > -1000 else 0.0
+    if bits >= link_bits:
+        what = f"enough to link (from {link_bits:g} bits), unless the groups have a veto"
+    elif bits >= review_bits:
+        what = f"a question for a steward (from {review_bits:g} bits; {link_bits:g} to link)"
+    else:
+        what = f"not even a question (from {review_bits:g} bits)"
+    return f"{bits:+.2f} bits, match probability {probability:.6f}: {what}."

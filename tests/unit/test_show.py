@@ -1,0 +1,62 @@
+"""What a terminal shows adds up, and never takes a name for markup."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from mpi.batch.evaluation_tables import TextTable
+from mpi.cli.progress import ShownProgress
+from mpi.cli.show import print_explanation, print_tables
+from mpi.linkage.explain import Explanation, ExplanationStep
+
+
+def step(bits, adjustment, running):
+    return ExplanationStep(
+        comparison="nhs_number",
+        level="same",
+        words="same [bold] NHS number",
+        weight_bits=bits,
+        adjustment_bits=adjustment,
+        frequency_field=None,
+        frequency=None,
+        running_bits=running,
+    )
+
+
+def shown(print_it):
+    written = io.StringIO()
+    print_it(Console(file=written, width=120))
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("bits", [17.25, -30.5])
+def test_the_waterfall_sums_to_the_weight(bits):
+    total = -20.0 + bits + 0.125
+    explanation = Explanation(
+        prior_bits=-20.0, steps=(step(bits, 0.125, total),), match_weight_bits=total
+    )
+    text = shown(
+        lambda console: print_explanation(explanation, link_bits=9, review_bits=4, console=console)
+    )
+    numbers = [float(number) for number in re.findall(r"[+-]\d+\.\d{6}", text)]
+    prior, _, found, running, footer = numbers
+    assert round(prior + found, 6) == running == footer == total
+
+
+def test_text_in_brackets_is_shown_as_it_is():
+    table = TextTable(title="Rates", columns=("", "share"), rows=(("[red]one", "1 %"),))
+    assert "[red]one" in shown(lambda console: print_tables([table], console))
+
+
+def test_progress_collects_seconds_and_writes_a_line_a_phase():
+    written = io.StringIO()
+    progress = ShownProgress(Console(file=written))
+    for _ in range(2):
+        with progress.phase("score pairs", 10) as phase:
+            phase.advance(10)
+    assert list(progress.seconds) == ["score pairs"]
+    assert written.getvalue().count("score pairs") == 2
