@@ -139,8 +139,8 @@ class ComparisonRecord:
     """Keys that are equal for given names that sound, transliterate or scan alike."""
     given_initials: tuple[str, ...] = ()
     given_forms: tuple[str, ...] = ()
-    """Live. Names, roots, sounds (marked `~`) and middle names: two that share one may be the same
-    human's; vetoes read this, never the history."""
+    """Live. Given names, roots and sounds (marked `~`): two that share one may be the same human's;
+    vetoes read this, never the history. Middle names are left out, because twins often share one."""
     middle_names: tuple[str, ...] = ()
     """Given names after the first; initials are one letter."""
     family_name: str | None = None

@@ -33,6 +33,8 @@ GivenNamesAgree = Callable[[ComparisonRecord, ComparisonRecord], bool]
 BirthValue = tuple[str | None, str | None, str | None, str | None]
 """Text, year, month and day of a birth date; all None if it is not known."""
 _Item = TypeVar("_Item")
+_NAME_FIELDS: Final = ("given_name", "given_forms", "middle_names")
+"""What is read of a given name whatever the rule: the name, and what an initial may stand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,14 @@ class NameRule:
 
     agree: GivenNamesAgree
     """Symmetric; whatever it says, equal given names agree."""
-    fields: tuple[str, ...] = ("given_name", "given_forms")
+    fields: tuple[str, ...] = _NAME_FIELDS
     """What `agree` reads: records equal in these are one value."""
 
 
 def compile_name_rule(given_names_agree: Alternatives) -> NameRule:
     """The rule that a model's `given_names_agree` states. Raises InvalidModel."""
     tests = [test for condition in given_names_agree for test in condition]
-    named = ("given_name", "given_forms", *(field for test in tests for field in test.fields))
+    named = (*_NAME_FIELDS, *(field for test in tests for field in test.fields))
     return NameRule(compile_record_test(given_names_agree), tuple(dict.fromkeys(named)))
 
 
@@ -381,4 +383,5 @@ def _is_initial_of(short: ComparisonRecord, full: ComparisonRecord) -> bool:
         return False
     if full.given_name.startswith(initial):
         return True
-    return any(form.startswith(initial) for form in full.given_forms if form[:1] != SOUND_MARK)
+    names = (*full.middle_names, *full.given_forms)
+    return any(name.startswith(initial) for name in names if name[:1] != SOUND_MARK)

@@ -14,6 +14,8 @@ from mpi.standardise.sentinels import COUNTRY_LINES, UNKNOWN_ADDRESSES
 from mpi.standardise.text import fold_text, remembered
 
 ADDRESS_WORDS_MAX: Final = 8
+_READINGS_MAX: Final = 6
+"""An address is read again until nothing changes, so that reading twice is reading once."""
 _STREET_WORDS_MAX: Final = 5
 
 
@@ -53,12 +55,21 @@ def standardise_address(text: str) -> str | None:
         Flat, house number or name, and street, with common words abbreviated; None for
         placeholders (`NO FIXED ABODE`) and for text without a word.
     """
-    segments = _segments(fold_text(text))
-    flat, segments = _without_flat(segments)
+    dwelling = _read_dwelling(fold_text(text))
+    for _ in range(_READINGS_MAX):
+        if (again := _read_dwelling(dwelling)) == dwelling:
+            break
+        dwelling = again
+    return dwelling or None
+
+
+def _read_dwelling(folded: str) -> str:
+    flat, segments = _without_flat(_segments(folded))
     if not segments:
-        return None
+        return ""
     flat_here, dwelling = _dwelling(segments)
-    return " ".join(_compose(flat or flat_here, dwelling).split()[:ADDRESS_WORDS_MAX]) or None
+    text = _compose(flat or flat_here, dwelling).replace("/", " ")
+    return " ".join(text.split()[:ADDRESS_WORDS_MAX])
 
 
 def _segments(folded: str) -> list[str]:

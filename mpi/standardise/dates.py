@@ -89,7 +89,7 @@ def _checked(parts: tuple[str, str, str] | None) -> BirthDate:
     year, month, day = parts
     day = day if month else ""
     text = "-".join(part for part in (year, month, day) if part)
-    if year in UNKNOWN_YEARS or text in UNKNOWN_DATES:
+    if year in UNKNOWN_YEARS or text in UNKNOWN_DATES or not (month or _is_year(year)):
         return NO_DATE
     if (month, day) == ("01", "01"):
         return BirthDate(text, year, None, None)
@@ -100,7 +100,7 @@ def _compact_parts(digits: str) -> tuple[str, str, str] | None:
     """Digits without separators: `YYYY`, `YYYYMM`, `YYYYMMDD[HHMM[SS]]`, `DDMMYYYY`, `DDMMYY`."""
     match len(digits):
         case 4:
-            return (digits, "", "") if _is_year(digits) else None
+            return digits, "", ""
         case 5:
             return _serial_parts(int(digits))
         case 6 if _is_year(digits[:4]) and "01" <= digits[4:] <= "12":
@@ -138,7 +138,7 @@ def _parts_around_month(month: str, numbers: list[str]) -> tuple[str, str, str] 
         return _with_century(numbers[0]), month, ""
     first, second = numbers[:2]
     if len(first) == 4:
-        return first, month, _known(second)
+        return (first, month, _known(second)) if len(second) < 3 else None
     return _with_century(second), month, _known(first)
 
 

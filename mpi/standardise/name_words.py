@@ -29,10 +29,11 @@ _ALTERNATIVE: Final = re.compile(
     r"[(\[]([^)\]]*)[)\]]?"
     r"|\"([^\"]*)\""
     r"|(?<![A-Z])'([A-Z ]+)'(?![A-Z])"
-    rf"|\b(?:{_OTHER_NAME})\b[:. ]*(.*)$"
+    rf"|(?<=.) (?:{_OTHER_NAME})\b[:. ]*(.*)$"
 )
 _MARKER: Final = re.compile(rf"^(?:{_OTHER_NAME}|PREV|WAS|NOW|OR|PREFERRED)\b[:. ]*")
 _RELATION: Final = re.compile(r"\b(?:[SDW]\s?/\s?O|SON OF|DAUGHTER OF|WIFE OF)\b\.?(.*)$")
+_MARKER_WORDS: Final = frozenset({"NEE", "AKA", "FKA", "ALIAS", "FORMERLY", "PREVIOUSLY"})
 _BABY_OF: Final = re.compile(r"B\s?/\s?O\b|BO (?=[A-Z])")
 _ORDINALS: Final = frozenset({"FIRST", "SECOND", "THIRD", "IST", "OST", "ND", "RD", "ST"})
 _APOSTROPHES: Final = re.compile(r"(?<=[A-Z])' ?(?=[A-Z])|'")
@@ -72,8 +73,11 @@ def name_words(folded: str) -> list[str]:
     """Words of letters, hyphens inside a word kept: `O'NEIL-SMITH` gives `ONEIL-SMITH`."""
     if folded.isalpha():
         return [folded]
-    words = (_letters(word) for word in _WORD.findall(_APOSTROPHES.sub("", folded)))
-    return [word for word in words if word][:NAME_WORDS_MAX]
+    words = [_letters(word) for word in _WORD.findall(_APOSTROPHES.sub("", folded))]
+    words = [word for word in words if word][:NAME_WORDS_MAX]
+    if len(words) > 1:
+        words = [word for word in words if word not in _MARKER_WORDS]
+    return words
 
 
 def without_titles(words: list[str], *, is_given: bool) -> list[str]:
@@ -89,12 +93,12 @@ def without_titles(words: list[str], *, is_given: bool) -> list[str]:
 
 def is_unknown_name(folded: str, words: list[str]) -> bool:
     """Whether a whole name field is a placeholder."""
-    if not words:
-        return True
-    joined = " ".join(words)
-    if joined in UNKNOWN_NAMES or folded in UNKNOWN_NAMES:
-        return True
-    return len(joined) > 1 and len(set(joined)) == 1
+    return not words or folded in UNKNOWN_NAMES or is_unknown_word(" ".join(words))
+
+
+def is_unknown_word(word: str) -> bool:
+    """Whether this word names nobody: NK, TEST, XXX."""
+    return word in UNKNOWN_NAMES or (len(word) > 2 and len(set(word)) == 1)
 
 
 def is_unnamed_child(words: list[str]) -> bool:
@@ -105,6 +109,11 @@ def is_unnamed_child(words: list[str]) -> bool:
     if words[0] in UNNAMED_CHILD_SEX_WORDS:
         return not second or len(second) == 1 or second in UNNAMED_CHILD_WORDS
     return second in UNNAMED_CHILD_WORDS and words[0] in _ORDINALS
+
+
+def names_somebody(word: str) -> bool:
+    """Whether this word can be a given name by itself."""
+    return not (is_unknown_word(word) or is_unnamed_child([word]))
 
 
 def is_child_of(folded: str) -> bool:

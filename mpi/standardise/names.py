@@ -17,12 +17,13 @@ from mpi.standardise.name_words import (
     is_unknown_name,
     is_unnamed_child,
     name_words,
+    names_somebody,
     read_name_text,
     without_titles,
 )
 from mpi.standardise.nicknames import canonical_names, root_names
 from mpi.standardise.numbers import standardise_birth_order
-from mpi.standardise.sounds import sound_key
+from mpi.standardise.sounds import family_sound_key, sound_key
 from mpi.standardise.text import fold_text, remembered
 
 SOUND_MARK: Final = "~"
@@ -96,6 +97,9 @@ def standardise_given_name(text: str) -> GivenName:
         return NO_GIVEN_NAME
     if is_unnamed_child(words):
         return GivenName(birth_order=standardise_birth_order(read.main))
+    words = [word for word in words if names_somebody(word.replace("-", ""))]
+    if not words:
+        return NO_GIVEN_NAME
     others = [word for other in read.alternatives for word in name_words(other)[:1]]
     return _given_forms(words, others, family if comma and given.strip() else "", read.relative)
 
@@ -107,7 +111,7 @@ def standardise_middle_names(text: str) -> tuple[str, ...]:
     words = without_titles(name_words(read.main), is_given=True)
     if is_unknown_name(fold_text(read.main), words) or is_unnamed_child(words):
         return ()
-    return tuple(dict.fromkeys(word.replace("-", "") for word in words))
+    return tuple(filter(names_somebody, dict.fromkeys(word.replace("-", "") for word in words)))
 
 
 @remembered(1 << 18)
@@ -205,7 +209,7 @@ def _family_forms(names: list[_FamilyWords], given: str) -> FamilyName:
         name=whole[0],
         names=first_then_sorted(whole),
         parts=parts,
-        sounds=first_then_sorted(key for part in parts if (key := sound_key(part))),
+        sounds=first_then_sorted(key for part in parts if (key := family_sound_key(part))),
         words=tuple(names[0].words),
         given=given,
     )

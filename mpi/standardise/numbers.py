@@ -29,10 +29,14 @@ _ORDERS: Final = {
 _ORDER_WORD: Final = re.compile(r"[A-Z0-9]+")
 
 
-@remembered(1 << 19)
-def standardise_nhs_number(text: str) -> str | None:
-    """The ten digits, if they pass the check and are no known placeholder."""
-    digits = fold_digits(text)
+def standardise_nhs_number(text: str | None) -> str | None:
+    """The ten digits, if they pass the check and are no known placeholder.
+
+    Not remembered: nearly every person has another one.
+    """
+    if not text:
+        return None
+    digits = text if len(text) == 10 and text.isascii() else fold_digits(text)
     if not is_valid_nhs_number(digits) or digits in UNKNOWN_NHS_NUMBERS:
         return None
     return digits

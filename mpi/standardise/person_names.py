@@ -63,7 +63,7 @@ def _names(given: GivenName, family: FamilyName, middles: Values, words: Values)
         family.name,
         words,
         given.birth_order,
-        _joined(given.forms, (name for name in middles if len(name) > 1)),
+        given.forms,
         given.names,
         given.roots,
         given.sounds,

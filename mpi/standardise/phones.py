@@ -69,7 +69,7 @@ def _national(digits: str, part: str) -> str:
             digits = _TRUNKS[code] + international[len(code) :].lstrip("0")
     elif len(digits) == 12 and digits.startswith("44"):
         digits = "0" + digits[2:]
-    elif len(digits) == 11 and digits.startswith("1"):
+    elif len(digits) == 11 and digits[0] == "1" and digits[1] > "1":
         digits = digits[1:]
     if len(digits) == 10 and digits[0] in "127":
         return "0" + digits

@@ -28,7 +28,7 @@ _OUTWARD: Final = re.compile(r"([A-Z]{1,2})([1-9][0-9]?|0|[1-9][A-HJKMNPRSTUVWXY
 _INWARD: Final = re.compile(r"[0-9][ABDEFGHJLNPQRSTUWXYZ]{2}")
 _CONFUSIONS: Final = {"O": "O0", "0": "0O", "I": "I1", "1": "1I", "L": "L1"}
 """Each character and what it is mistaken for, itself first."""
-_ZIP_PLUS_FOUR: Final = re.compile(r"([0-9]{5})[- ]?[0-9]{4}")
+_ZIP_PLUS_FOUR: Final = re.compile(r"([0-9]{5})[- ][0-9]{4}")
 
 
 _SECTOR: Final = re.compile(r"([A-Z][A-Z0-9]{1,3}) [0-9]")

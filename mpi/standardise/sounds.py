@@ -35,11 +35,13 @@ _ENDS: Final = (
 _CONSONANTS: Final = (
     (r"SCHW", "SW"),
     (r"SCH|SZ|SH|ZH|RZ", "S"),
-    (r"TCH|CZ|CH(?=[^RLT]|$)", "X"),
+    (r"TCH|CZ|^CH(?=[AEIOUY])|CH(?=[^RLTO]|$)", "X"),
     (r"CH", "K"),
     (r"PH", "F"),
     (r"GHT", "T"),
-    (r"(?<=[AEIOU])GH(?=[^AEIOU]|$)", ""),
+    (r"(?<=[AEIOU])GH", ""),  # HUGHES, GALLAGHER
+    (r"(?<=M)P(?=[ST])", ""),  # THOMPSON, THOMSON
+    (r"(?<=[AO])W(?=[AEIOU])|W(?=SK)", "F"),  # NOWAK, NOVAK
     (r"DT", "T"),
     (r"DGE?", "J"),
     (r"G(?=[EY])", "J"),
@@ -88,6 +90,16 @@ def sound_key(word: str) -> str:
     if len(consonants) <= _SHORT_CONSONANTS:
         return consonants[0] + vowel + consonants[1:]
     return consonants[:SOUND_CHARACTERS_MAX]
+
+
+@remembered(1 << 18)
+def family_sound_key(word: str) -> str:
+    """The same for a family name, where M and N are one sound.
+
+    Scanners and telephones exchange them.  Given names keep them apart: AMY and ANN are two people,
+    and twins have no other difference.
+    """
+    return sound_key(word).replace("M", "N")
 
 
 def _first_vowel(word: str) -> str:

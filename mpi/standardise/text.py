@@ -20,14 +20,7 @@ from mpi.limits import FIELD_CHARACTERS_MAX
 T = TypeVar("T")
 
 _CONTROLS: Final = dict.fromkeys((*range(32), 127), " ")
-_LOOKALIKES: Final = {
-    ord("`"): "'",
-    0x00B4: "'",
-    0x2032: "'",
-    0x02BC: "'",
-    0x2010: "-",
-    0x2212: "-",
-}
+_LOOKALIKES: Final = {0x00B4: "'", 0x2032: "'", 0x02BC: "'", 0x2010: "-", 0x2212: "-"}
 _STRAY_ENDINGS: Final = (".0", ".00")
 
 
@@ -37,8 +30,11 @@ def fold_text(text: str) -> str:
     Never longer than `FIELD_CHARACTERS_MAX`, never raises, and folding twice changes nothing.
     """
     text = text[:FIELD_CHARACTERS_MAX]
-    ascii_text = anyascii(text.translate(_LOOKALIKES)).upper().translate(_CONTROLS)
-    return " ".join(ascii_text[:FIELD_CHARACTERS_MAX].split())
+    if not text.isascii():
+        text = anyascii(text.translate(_LOOKALIKES))[:FIELD_CHARACTERS_MAX]
+    if not text.isprintable():
+        text = text.translate(_CONTROLS)
+    return " ".join(text.upper().replace("`", "'").split())
 
 
 def fold_code(text: str) -> str:
@@ -66,11 +62,11 @@ def remembered(values_max: int) -> Callable[[Callable[[str], T]], Callable[[str 
 
         @wraps(function)
         def standardised(text: str | None) -> T:
-            if not text:
+            if text is None:
                 return cached("")
-            return cached(
-                text if len(text) <= FIELD_CHARACTERS_MAX else text[:FIELD_CHARACTERS_MAX]
-            )
+            if len(text) > FIELD_CHARACTERS_MAX:
+                return cached(text[:FIELD_CHARACTERS_MAX])
+            return cached(text)
 
         return standardised
 
