@@ -158,29 +158,33 @@ def refuse_unreadable(path: Path, *, versions_count: int, first: QuarantinedRow 
         raise InvalidInput(f"{path}: no row could be read; line {first.line}: {first.reason}")
 
 
-def write_quarantine(folder: Path, quarantined: Mapping[str, Iterable[QuarantinedRow]]) -> None:
+def write_quarantine(folder: Path, source: str, rows: Iterable[QuarantinedRow]) -> Path | None:
     """Write `<source>.csv` (source, line, reason, raw) into the folder, for its owner's eyes only.
 
-    The last column is the row byte for byte, in the encoding of the feed. An earlier file of a
+    The last column is the row byte for byte, in the encoding of the feed. An earlier file of the
     source is replaced, or removed if it has no such rows now.
 
     Args:
         folder: Made if it is missing.
-        quarantined: Source -> its rows, in any order.
+        source: Name of the source system.
+        rows: In any order.
+
+    Returns:
+        The file, or None if there are no rows.
 
     Raises:
-        InvalidInput: If a file cannot be written.
+        InvalidInput: If it cannot be written.
     """
-    for source, rows in quarantined.items():
-        path, ordered = folder / f"{source}.csv", sorted(rows, key=lambda row: row.line)
-        try:
-            if ordered:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                _write_privately(path, _quarantine_lines(source, ordered))
-            else:
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            raise InvalidInput(f"{path}: cannot be written: {error.strerror or error}") from error
+    path, ordered = folder / f"{source}.csv", sorted(rows, key=lambda row: row.line)
+    try:
+        if not ordered:
+            path.unlink(missing_ok=True)
+            return None
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_privately(path, _quarantine_lines(source, ordered))
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be written: {error.strerror or error}") from error
+    return path
 
 
 def _parse_chunk(chunk: FeedChunk, source: SourceSystem) -> ParsedChunk:

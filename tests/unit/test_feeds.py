@@ -428,13 +428,13 @@ def test_a_file_that_is_no_feed_is_named(tmp_path, name, sentence):
 def test_quarantined_rows_are_written_as_sent_for_their_owner_only(tmp_path):
     rows = [QuarantinedRow(9, "row: x", b'a,"b\xe4"'), QuarantinedRow(2, "row: y", b"\0")]
     folder = tmp_path / "out" / "quarantine"
-    write_quarantine(folder, {"gp": rows})
-    path = folder / "gp.csv"
+    path = write_quarantine(folder, "gp", rows)
+    assert path == folder / "gp.csv"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.read_bytes() == (
         b'source,line,reason,raw\r\ngp,2,row: y,"\0"\r\ngp,9,row: x,"a,""b\xe4"""\r\n'
     )
-    write_quarantine(folder, {"gp": []})
+    assert write_quarantine(folder, "gp", []) is None
     assert list(folder.iterdir()) == []
 
 
