@@ -7,7 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from mpi.cli.choices import DatabaseUrl, chosen_settings, chosen_store, example
+from mpi.cli.choices import DatabaseUrl, chosen_settings, example
+from mpi.errors import Unavailable
 
 SERVER_APPLICATION: Final = "api.app:create_app"
 
@@ -19,22 +20,29 @@ def add_commands(app: typer.Typer) -> None:
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8080,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8080,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Answer over HTTP until interrupted; the API describes itself at /docs."""
     import uvicorn
 
-    chosen_store(database_url).close()
-    os.environ["MPI_DATABASE_URL"] = chosen_settings(database_url).database_url
+    from mpi.cli.answering import open_desk
+
+    settings = chosen_settings(database_url)
+    open_desk(settings).store.close()
+    os.environ["MPI_DATABASE_URL"] = settings.database_url
     typer.echo(f"Serving http://{host}:{port}; its description is at /docs. Ctrl+C ends it.")
-    uvicorn.run(
-        SERVER_APPLICATION,
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        access_log=False,
-        log_level="warning",
-    )
+    try:
+        uvicorn.run(
+            SERVER_APPLICATION,
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            access_log=False,
+            log_level="warning",
+        )
+    except SystemExit as ended:
+        if ended.code:
+            raise Unavailable("serve: the server could not start or was stopped") from ended

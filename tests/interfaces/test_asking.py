@@ -5,33 +5,17 @@ from __future__ import annotations
 import io
 import json
 import re
-import tomllib
 from decimal import Decimal
 
 import pytest
 
 from mpi.cli import main
-from mpi.services.linkage_index import compile_linkage_index
 from mpi.storage.audit import list_audit_events
 from mpi.storage.engine import open_store
-from mpi.storage.releases import read_release, write_release
 from mpi.storage.unit_of_work import reading
-from tests.small_region import ADA, SPEC, fill, person_id
+from tests.small_region import ADA, person_id
 
 CANARY = "Canary-XYZZY"
-
-
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory, new_database):
-    """A store of five records, linked with a release of the spec, as settings name them."""
-    release = tmp_path_factory.mktemp("dorset") / "spec"
-    spec = tomllib.loads(SPEC.read_text("utf-8"))
-    write_release(release, spec=spec, frequencies={}, card="A card.")
-    url = new_database("sqlite")
-    store = open_store(url)
-    fill(store, compile_linkage_index(read_release(release)))
-    yield {"MPI_DATABASE_URL": url, "MPI_RELEASE_FOLDER": str(release)}
-    store.close()
 
 
 @pytest.fixture
