@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-import httpx
+import httpx2
 import pytest
 
 from tests.small_region import ADA, person_id
@@ -41,7 +41,7 @@ def answered(address):
     """The answer, once the server listens."""
     for _ in range(ATTEMPTS_MAX):
         try:
-            return httpx.post(f"{address}/v1/resolve", json={"demographics": ADA}, timeout=10)
-        except httpx.ConnectError:
+            return httpx2.post(f"{address}/v1/resolve", json={"demographics": ADA}, timeout=10)
+        except httpx2.ConnectError:
             time.sleep(0.05)
     raise AssertionError("the server does not listen")
