@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from rapidfuzz.distance import DamerauLevenshtein
+
 from mpi.standardise.data_files import read_rows, read_words
 from mpi.standardise.sentinels import COUNTRY_LINES, UNKNOWN_ADDRESSES
 from mpi.standardise.text import fold_text, remembered
@@ -23,7 +25,12 @@ _SHORT: Final = {row["word"]: row["short"] for row in read_rows("street_words.cs
 _STREET_ENDINGS: Final = read_words("addresses", "street_endings")
 _PLACE_ENDINGS: Final = read_words("addresses", "place_endings")
 _BUILDING_ENDINGS: Final = read_words("addresses", "building_endings")
+_ENDINGS: Final = _STREET_ENDINGS | _PLACE_ENDINGS
 _QUARTERS: Final = read_words("addresses", "quarters")
+_LONG_ENDINGS: Final = sorted(
+    word for word, short in _SHORT.items() if short in _STREET_ENDINGS and len(word) > 3
+)
+_MISSPELT_CHARACTERS_MIN: Final = 4
 _SEGMENTS: Final = re.compile(r"[,;|]")
 _NOT_WORD: Final = re.compile(r"[^A-Z0-9/ ]+")
 _CARE_OF: Final = re.compile(r"^(?:C ?/ ?O|CARE OF)\b.*$")
@@ -135,7 +142,7 @@ def _unnumbered(segments: list[str]) -> tuple[str, str]:
     if found:
         return found[3] or "", f"{found[2]} {_street(found[1])}"
     for index, line in enumerate(segments[:3]):
-        if _STREET_ENDINGS.intersection(line.split()[1:]):
+        if not _ENDINGS.isdisjoint(line.split()[1:]):
             name = segments[index - 1] if index else ""
             return "", f"{name} {_street(line)}"
     return "", _street(segments[0])
@@ -144,12 +151,23 @@ def _unnumbered(segments: list[str]) -> tuple[str, str]:
 def _street(text: str) -> str:
     """The words up to the one that ends a street's name."""
     words = text.split()
+    words[1:] = [*words[1:-1], *map(_street_ending, words[1:][-1:])]
     for endings in (_STREET_ENDINGS, _PLACE_ENDINGS):
         for index, word in enumerate(words[1:], 1):
             if word in endings:
                 has_quarter = words[index + 1 : index + 2] and words[index + 1] in _QUARTERS
                 return " ".join(words[: index + (2 if has_quarter else 1)])
     return " ".join(words[:_STREET_WORDS_MAX])
+
+
+def _street_ending(word: str) -> str:
+    """The ending that this last word of a street is a slip of, if any: SQUARR, RAOD, LA."""
+    if word in _ENDINGS or len(word) < _MISSPELT_CHARACTERS_MIN:
+        return "LN" if word == "LA" else word
+    for ending in _LONG_ENDINGS:
+        if DamerauLevenshtein.distance(word, ending, score_cutoff=1) <= 1:
+            return _SHORT[ending]
+    return word
 
 
 def _compose(flat: str, dwelling: str) -> str:

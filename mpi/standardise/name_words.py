@@ -15,7 +15,7 @@ from mpi.standardise.sentinels import (
     UNNAMED_CHILD_SEX_WORDS,
     UNNAMED_CHILD_WORDS,
 )
-from mpi.standardise.text import fold_text
+from mpi.standardise.text import fold_text, remembered
 
 NAME_WORDS_MAX: Final = 8
 
@@ -34,8 +34,14 @@ _ALTERNATIVE: Final = re.compile(
 _MARKER: Final = re.compile(rf"^(?:{_OTHER_NAME}|PREV|WAS|NOW|OR|PREFERRED)\b[:. ]*")
 _RELATION: Final = re.compile(r"\b(?:[SDW]\s?/\s?O|SON OF|DAUGHTER OF|WIFE OF)\b\.?(.*)$")
 _MARKER_WORDS: Final = frozenset({"NEE", "AKA", "FKA", "ALIAS", "FORMERLY", "PREVIOUSLY"})
-_BABY_OF: Final = re.compile(r"B\s?/\s?O\b|BO (?=[A-Z])")
 _ORDINALS: Final = frozenset({"FIRST", "SECOND", "THIRD", "IST", "OST", "ND", "RD", "ST"})
+_FIRST_WORDS: Final = (
+    frozenset(name.split()[0] for name in UNKNOWN_NAMES if " " in name)
+    | UNNAMED_CHILD_WORDS
+    | UNNAMED_CHILD_SEX_WORDS
+    | _ORDINALS
+)
+_BABY_OF: Final = re.compile(r"B\s?/\s?O\b|BO (?=[A-Z])")
 _APOSTROPHES: Final = re.compile(r"(?<=[A-Z])' ?(?=[A-Z])|'")
 _DIGITS_IN_WORD: Final = str.maketrans("015", "OIS", "2346789")
 """What a scanner makes of letters; other digits inside a word are dropped."""
@@ -114,6 +120,12 @@ def is_unnamed_child(words: list[str]) -> bool:
 def names_somebody(word: str) -> bool:
     """Whether this word can be a given name by itself."""
     return not (is_unknown_word(word) or is_unnamed_child([word]))
+
+
+@remembered(1 << 12)
+def may_begin_placeholder(text: str) -> bool:
+    """Whether a given name may be the first word of a placeholder: NOT (KNOWN), TWIN (1)."""
+    return fold_text(text) in _FIRST_WORDS
 
 
 def is_child_of(folded: str) -> bool:

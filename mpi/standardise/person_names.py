@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from mpi.domain.demographics import Demographics, PreviousName
+from mpi.standardise.name_words import may_begin_placeholder
 from mpi.standardise.names import (
     FamilyName,
     GivenName,
@@ -46,12 +47,15 @@ class PersonNames(NamedTuple):
 def read_person_names(version: Demographics) -> PersonNames:
     """What the name fields of this version say together."""
     given = standardise_given_name(version.given_name)
+    middles = standardise_middle_names(version.middle_name)
+    if version.middle_name and may_begin_placeholder(version.given_name):
+        whole = standardise_given_name(f"{version.given_name} {version.middle_name}")
+        given, middles = (whole, ()) if whole.name is None else (given, middles)
     family = standardise_family_name(version.family_name)
     if given.name is None and family.given:
         given = standardise_given_name(family.given)._replace(birth_order=given.birth_order)
     if family.name is None and given.family:
         family = standardise_family_name(given.family)
-    middles = standardise_middle_names(version.middle_name)
     if version.previous_names or middles or given.shared_middles or given.relative:
         return _with_more(given, family, middles, version.previous_names)
     return _names(given, family, given.middles, given.words + family.words)
