@@ -73,16 +73,19 @@ class ObjectCells:
         """What reads a member as one text; the texts of a list are joined."""
         read_value, empty = self.read_value(name), self._empty
 
-        def read(row: Row) -> str | None:
-            value = read_value(row)
-            if value is None:
-                return None
+        def as_text(value: Any) -> str | None:
             if type(value) is list:
                 return join.join(list_texts(value, name))
             text = value.strip() if type(value) is str else scalar_text(value, name)
             return None if text in empty else text
 
-        return read
+        def read(row: Row) -> str | None:
+            return None if (value := read_value(row)) is None else as_text(value)
+
+        def read_outermost(row: Row) -> str | None:
+            return None if (value := row.get(name)) is None else as_text(value)
+
+        return read if "." in name else read_outermost
 
 
 Cells = TextCells | ObjectCells
