@@ -1,7 +1,7 @@
 """Compares a region with data-quality.md, sections 1 and 2, figure by figure.
 
 The pairs are chosen as CRATE's were: one person in two NHS systems, both records holding the
-person's NHS number, one pair a person.  Chance agreement of birth dates is measured in the
+person's NHS number, each record in one pair.  Chance agreement of birth dates is measured in the
 mental-health service, because CRATE's registers were such, with many young adults; a whole
 region is spread over 100 years of birth, and its dates agree by chance three times less often.
 Names are measured over the whole region.
@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from mpi.domain.identifiers import is_valid_nhs_number
 from mpi.synthetic.birth_dates import STAND_INS
 from mpi.synthetic.corruption import fold_accents
-from mpi.synthetic.figures import Figure, Measured, agreement_by_chance, share_of, share_where
+from mpi.synthetic.figures import (
+    Figure,
+    Measured,
+    agreement_by_chance,
+    share_in_households,
+    share_of,
+    share_where,
+)
 from mpi.synthetic.households import EXTRACT_DAY
 from mpi.synthetic.people import Flags, Integers, Population
 from mpi.synthetic.places import NO_FIXED_ABODE
@@ -103,22 +110,23 @@ def joined(parts: Sequence[LiveRecords]) -> LiveRecords:
     )
 
 
-def one_pair_a_person(region: Region, records: LiveRecords) -> tuple[LiveRecords, LiveRecords]:
-    """Two records of each person, of two systems, both with the person's number."""
+def disjoint_pairs(region: Region, records: LiveRecords) -> tuple[LiveRecords, LiveRecords]:
+    """Records of one person in two systems, both with the person's number; each in one pair."""
     number = region.population.nhs_number[records.who].astype(str).astype(object)
     records = records.taken(np.flatnonzero(records.columns["nhs_number"] == number))
     random = np.random.Generator(np.random.PCG64(region.seed))
     records = records.taken(random.permutation(len(records.who)))
     records = records.taken(np.argsort(records.who, kind="stable"))
+    _, first, of_person = np.unique(records.who, return_index=True, return_inverse=True)
+    rank = np.arange(len(records.who)) - first[of_person]
     is_pair = (records.who[1:] == records.who[:-1]) & (records.source[1:] != records.source[:-1])
-    _, first = np.unique(records.who[:-1][is_pair], return_index=True)
-    left = np.flatnonzero(is_pair)[first]
+    left = np.flatnonzero(is_pair & (rank[:-1] % 2 == 0))
     return records.taken(left), records.taken(left + 1)
 
 
 def _of_pairs(region: Region, nhs: LiveRecords) -> Iterator[Figure]:
     """Section 1: how often each field differs between two records of one person."""
-    left, right = one_pair_a_person(region, nhs)
+    left, right = disjoint_pairs(region, nhs)
     yield from _birth_dates(left, right)
     yield from _names(left, right, region.population)
     known = np.isin(left.columns["sex"], ("M", "F")) & np.isin(right.columns["sex"], ("M", "F"))
@@ -188,17 +196,23 @@ def _names(left: LiveRecords, right: LiveRecords, population: Population) -> Ite
 
 
 def _postcodes(region: Region, left: LiveRecords, right: LiveRecords) -> Iterator[Figure]:
+    household = region.population.household[left.who]
     one, other = left.columns["postcode"], right.columns["postcode"]
     known = _is_real_postcode(one) & _is_real_postcode(other)
     differs = known & (one != other)
-    yield _figure("postcode differs", 0.31, share_where(differs[known]), int(known.sum()))
+    yield _figure(
+        "postcode differs",
+        0.31,
+        share_in_households(differs[known], household[known]),
+        int(known.sum()),
+    )
     sector = np.array(
         [
             bool(text) and bool(against) and text[:-2] == against[:-2]
             for text, against in zip(one, other, strict=True)
         ]
     )
-    share = share_where(sector[differs])
+    share = share_in_households(sector[differs], household[differs])
     yield _figure("of these: same sector", 0.03, share, int(differs.sum()))
     infant = known & (EXTRACT_DAY - region.population.birth[left.who] < INFANT_DAYS)
     share = share_where(differs[infant])

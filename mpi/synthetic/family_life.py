@@ -10,12 +10,13 @@ from numpy.random import Generator
 
 from mpi.synthetic.households import DAYS_A_YEAR, EXTRACT_DAY, Members, Role
 from mpi.synthetic.people import LONG_AGO, NEVER, NOBODY, Flags, Floats, Integers, Texts
-from mpi.synthetic.places import DWELLINGS_PER_POSTCODE, Dwellings
+from mpi.synthetic.places import Dwellings
 
 STAY_YEARS: Final = ((18, 25, 32, 42, 55, 70, 90), (3.2, 1.8, 3.0, 7.5, 14.0, 20.0, 14.0))
 """Mean years at one address, by the age of the head of the household."""
-SAME_SECTOR_SHARE: Final = 0.050
-"""Moves within one postcode sector (CRATE: 3 % of differing postcodes)."""
+SAME_SECTOR_SHARE: Final = 0.038
+"""Moves within one postcode sector, chance included, of which some stay in the postcode
+(CRATE: 3 % of differing postcodes)."""
 OWN_PAST_SHARE: Final = 0.35
 """Partners and grown-up children who lived elsewhere before they moved in."""
 
@@ -125,10 +126,22 @@ def _spread(households: int, home_count: int, random: Generator) -> Integers:
 def _elsewhere(home: Integers, dwellings: Dwellings, random: Generator) -> Integers:
     """Another dwelling for each: anywhere, or now and then round the corner."""
     anywhere = random.integers(0, len(dwellings.house), len(home))
-    steps = random.integers(1, 6, len(home)) * DWELLINGS_PER_POSTCODE
-    near = (home + steps) % len(dwellings.house)
-    chosen: Integers = np.where(random.random(len(home)) < SAME_SECTOR_SHARE, near, anywhere)
+    _, sizes = np.unique(dwellings.sector, return_counts=True)
+    by_chance = float(((sizes / sizes.sum()) ** 2).sum())
+    stays_near = random.random(len(home)) < max(SAME_SECTOR_SHARE - by_chance, 0.0)
+    near = _in_sector(home, dwellings, random)
+    stays_near &= dwellings.postcode[near] != dwellings.postcode[home]
+    chosen: Integers = np.where(stays_near, near, anywhere)
     return chosen
+
+
+def _in_sector(home: Integers, dwellings: Dwellings, random: Generator) -> Integers:
+    """Any dwelling of each home's postcode sector; those of a sector are neighbours in order."""
+    _, first, sizes = np.unique(dwellings.sector, return_index=True, return_counts=True)
+    sector = np.searchsorted(dwellings.sector[first], dwellings.sector[home])
+    within = (random.random(len(home)) * sizes[sector]).astype(np.int64)
+    found: Integers = first[sector] + within
+    return found
 
 
 def _stay_days(age: Floats, random: Generator) -> Integers:

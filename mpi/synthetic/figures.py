@@ -47,13 +47,32 @@ class Figure:
         )
 
     @property
+    def row(self) -> tuple[str, str, str, str, bool]:
+        """Name, published, observed and accepted values in words, and whether it is ok."""
+        return (
+            self.name,
+            _in_words(*self.published),
+            _in_words(self.observed.value, self.observed.value),
+            _in_words(*self.tolerance),
+            self.ok,
+        )
+
+    @property
     def ok(self) -> bool:
         """Whether the observed figure is within the tolerance."""
         low, high = self.tolerance
         return low <= self.observed.value <= high
 
 
-def share_of(hits: int, count: int) -> Measured:
+def _in_words(low: float, high: float) -> str:
+    """A share or a range: in per cent, or as a power of ten where it is tiny."""
+    texts = [
+        f"{value:.1e}" if 0 < value < 0.0001 else f"{100 * value:.3g} %" for value in (low, high)
+    ]
+    return texts[0] if low == high else f"{texts[0]} to {texts[1]}"
+
+
+def share_of(hits: float, count: int) -> Measured:
     """A share with Wilson's interval; of nothing it is anywhere."""
     if count == 0:
         return Measured(value=0.0, low=0.0, high=1.0)
@@ -67,6 +86,13 @@ def share_of(hits: int, count: int) -> Measured:
 def share_where(flags: NDArray[np.bool_]) -> Measured:
     """The share of true flags."""
     return share_of(int(flags.sum()), len(flags))
+
+
+def share_in_households(flags: NDArray[np.bool_], household: NDArray[np.int64]) -> Measured:
+    """The share of true flags where households, not people, are independent: families move."""
+    share = share_where(flags)
+    independent = len(np.unique(household))
+    return share_of(share.value * independent, independent)
 
 
 def agreement_by_chance(columns: Sequence[tuple[float, NDArray[Any]]]) -> Measured:

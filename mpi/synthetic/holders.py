@@ -52,7 +52,7 @@ def draw_holding(
     who, service = _holders(spec, population, dwellings, random)
     families = _families_again(spec, population, who, random)
     share = spec.duplicates * odds / (1 - spec.duplicates + spec.duplicates * odds)
-    twice = np.flatnonzero(random.random(len(who)) < share)
+    twice = systematic_sample(np.full(len(who), share), random)
     twice = np.concatenate([np.setdiff1d(twice, families), families])
     is_duplicate = np.arange(len(who) + len(twice)) >= len(who)
     who = np.concatenate([who, who[twice]])
@@ -120,3 +120,13 @@ def chance(rate: float | Floats, level: float | Floats) -> Floats:
     odds = rate / (1 - rate) * level
     share: Floats = np.asarray(odds / (1 + odds))
     return share
+
+
+def systematic_sample(share: Floats, random: Generator) -> Integers:
+    """Indexes drawn with these probabilities each, and nearly their sum in number.
+
+    Independent draws would make a small region's rates jump; systematic sampling does not.
+    """
+    order = random.permutation(len(share))
+    reached = np.floor(np.cumsum(share[order]) + random.random())
+    return np.sort(order[np.diff(reached, prepend=0.0) > 0])

@@ -111,15 +111,17 @@ def _of_kind(households: Integers, kind: Kind, random: Generator) -> Members:
     birth = EXTRACT_DAY - (age * DAYS_A_YEAR).astype(np.int64) - random.integers(0, 366, count)
     sex = _head_sex(kind, count, random)
     parts = [_members(households, Role.HEAD, sex, birth)]
+    youngest_parent = birth
     if kind.has_partner:
         gap = random.normal(0, 3.5, count) + np.where(sex == 0, 2.0, -2.0)
         partner_birth = _grown_up(birth + (gap * DAYS_A_YEAR).astype(np.int64))
+        youngest_parent = np.maximum(birth, partner_birth)
         same_sex = random.random(count) < 0.015
         parts.append(
             _members(households, Role.PARTNER, np.where(same_sex, sex, 1 - sex), partner_birth)
         )
     if kind.child_share:
-        parts.append(_children(households, birth, random))
+        parts.append(_children(households, youngest_parent, random))
         parts.append(_elders(households, birth, kind.elder_share, random))
     if kind.sharers[1]:
         extra = random.integers(kind.sharers[0], kind.sharers[1] + 1, size=count)
@@ -150,12 +152,12 @@ def _head_sex(kind: Kind, count: int, random: Generator) -> Integers:
     return drawn
 
 
-def _children(households: Integers, head_birth: Integers, random: Generator) -> Members:
+def _children(households: Integers, parent_birth: Integers, random: Generator) -> Members:
     """One to five children, the youngest first; siblings are 11 months to six years apart."""
     count = len(households)
     wanted = random.choice(np.arange(1, 6), size=count, p=[0.40, 0.40, 0.14, 0.045, 0.015])
-    head_age = (EXTRACT_DAY - head_birth) / DAYS_A_YEAR
-    oldest_possible = np.maximum(head_age - 17.5, 0.3)
+    parent_age = (EXTRACT_DAY - parent_birth) / DAYS_A_YEAR
+    oldest_possible = np.maximum(parent_age - 17.5, 0.3)
     youngest_age = np.minimum(random.random(count) * 19.0, oldest_possible) * DAYS_A_YEAR
     births = [EXTRACT_DAY - youngest_age.astype(np.int64) - random.integers(0, 60, count)]
     twins = [np.zeros(count, dtype=np.int8)]
@@ -166,7 +168,7 @@ def _children(households: Integers, head_birth: Integers, random: Generator) -> 
         births.append(np.where(is_twin, births[-1], births[-1] - gap))
         twins.append(np.where(is_twin, 1, 0).astype(np.int8))
     number = np.arange(5)[:, None]
-    old_enough = np.stack(births) - head_birth > 16.5 * DAYS_A_YEAR
+    old_enough = np.stack(births) - parent_birth > 16.5 * DAYS_A_YEAR
     exists = (number < wanted) & (old_enough | (number == 0))
     at = np.nonzero(exists)
     sex = _children_sex(np.stack(twins), random)[at]

@@ -21,6 +21,8 @@ Integers = NDArray[np.int64]
 
 UNIT_LETTERS: Final = "ABDEFGHJLNPQRSTUWXYZ"
 DWELLINGS_PER_POSTCODE: Final = 15
+POSTCODES_PER_SECTOR: Final = 12
+"""At least; a small region has fewer sectors rather than thinner ones."""
 AWAY_SHARE: Final = 0.18
 """Share of the dwellings that lie outside the region: where newcomers came from."""
 AREAS: Final = ("bournemouth", "poole", "east", "west", "north")
@@ -111,7 +113,8 @@ def _inward(outward: Texts, random: Generator) -> dict[str, NDArray[Any]]:
     sector = np.empty(len(outward), dtype=np.int64)
     letters = len(UNIT_LETTERS)
     for number, (start, size) in enumerate(zip(first, sizes, strict=True)):
-        codes = np.sort(random.choice(max(10 * letters**2, size), size=size, replace=False))
+        sectors = min(max(size // POSTCODES_PER_SECTOR, 1), 10)
+        codes = np.sort(random.choice(sectors * letters**2, size=size, replace=False))
         sector[start : start + size] = number * 100 + codes // letters**2
         for at, code in enumerate(codes.tolist(), start):
             unit = UNIT_LETTERS[code // letters % letters] + UNIT_LETTERS[code % letters]

@@ -26,7 +26,7 @@ from mpi.synthetic.places import Dwellings, make_dwellings
 ERROR_SPREAD: Final = 0.9
 """Standard deviation of the logarithm of a person's error level: errors sit with a few."""
 CONTACT_SPREAD: Final = 0.5
-HOMELESS_SHARE: Final = 0.0024
+HOMELESS_SHARE: Final = 0.0026
 """Of the people; of the records .2 %, because many still show the address before."""
 UNSPECIFIED_SEX_SHARE: Final = 0.0012
 SECOND_NUMBER_SHARE: Final = 0.004
@@ -124,7 +124,7 @@ def _numbers(
     wanted = np.flatnonzero(random.random(people) < SECOND_NUMBER_SHARE)[: len(left)]
     before[wanted] = left[: len(wanted)]
     is_sharing = np.zeros(people, dtype=bool)
-    pairs = random.poisson(people * SHARED_NUMBER_SHARE)
+    pairs = int(people * SHARED_NUMBER_SHARE + random.random())
     for one, other in _confusable(named, members, pairs, random):
         current[other] = current[one]
         is_sharing[[one, other]] = True

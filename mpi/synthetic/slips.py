@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 
 from mpi.synthetic.corruption import Slip
-from mpi.synthetic.holders import chance
+from mpi.synthetic.holders import chance, systematic_sample
 from mpi.synthetic.people import Flags, Floats, Integers, Texts
 from mpi.synthetic.sources import error_rates
 
@@ -32,14 +32,15 @@ class Slips:
             kind: Error in that table.
             among: Only these records, if given.
         """
-        rate = error_rates()[group][kind]
-        drawn = self.random.random(len(self.level)) < chance(rate, self.level)
-        return np.flatnonzero(drawn if among is None else drawn & among)
+        share = chance(error_rates()[group][kind], self.level)
+        if among is not None:
+            share = np.where(among, share, 0.0)
+        return systematic_sample(share, self.random)
 
     def apply(self, column: Texts, at: Integers, slip: Slip) -> None:
         """Changes the texts at these indexes; missing ones stay missing."""
-        kinds = self.random.random(len(at)).tolist()
-        places = self.random.random(len(at)).tolist()
+        kinds = self._spread(len(at)).tolist()
+        places = self._spread(len(at)).tolist()
         column[at] = [
             slip(text, kind, place) if text else text
             for text, kind, place in zip(column[at], kinds, places, strict=True)
@@ -50,6 +51,11 @@ class Slips:
         at = self.hit(group, kind, column.astype(bool))
         self.apply(column, at, slip)
         return at
+
+    def _spread(self, count: int) -> Floats:
+        """Numbers in [0, 1), evenly spread, in random order: proportions of kinds come out."""
+        spread: Floats = (self.random.permutation(count) + self.random.random(count)) / count
+        return spread
 
     def pick(self, texts: Texts, count: int) -> Texts:
         """`count` of these texts, equally likely."""

@@ -65,6 +65,8 @@ class SourceSpec:
     """Mean time since the record was last touched, where that says nothing about contact."""
     recycled_numbers: float = 0.0
     entered_in_error: float = 0.0
+    infants_elsewhere: float = 0.5
+    """Infants at the address where the mother was booked: postcodes differ in half of the pairs."""
     families_again: float = 0.0
     """Whole families registered twice, per record."""
     unnamed_babies: float = 0.0

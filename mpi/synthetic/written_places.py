@@ -16,8 +16,6 @@ from mpi.synthetic.slips import Slips
 from mpi.synthetic.sources import SourceSpec
 
 INFANT_DAYS: Final = 365
-INFANT_OTHER_ADDRESS: Final = 0.49
-"""Infants' postcodes differ in half of the pairs: where the mother was booked, where she lives."""
 PSEUDO: Final = ("ZZ99 3WZ", "ZZ99 3CZ", "ZZ99 3GZ", "ZZ99 1WZ")
 PLACE_FIELDS: Final = ("flat", "house", "street", "locality", "town", "postcode")
 
@@ -39,7 +37,7 @@ def write_places(
     who = holding.who
     behind = moves_behind(population, who, holding.address_known)
     infant = EXTRACT_DAY - population.birth[who] < INFANT_DAYS
-    behind[infant & (slips.random.random(len(who)) < INFANT_OTHER_ADDRESS)] = 1
+    behind[infant & (slips.random.random(len(who)) < spec.infants_elsewhere)] = 1
     columns = place_of(population, dwellings, who, behind)
     columns |= _previous(spec, population, dwellings, who, behind, slips)
     _misplace(columns, spec, slips)
