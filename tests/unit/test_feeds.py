@@ -1,16 +1,12 @@
-"""Rows of nine layouts become versions; a bad row costs itself and nothing else.
+"""Every row becomes a version or is set aside; a bad one costs itself and nothing else.
 
 How a file is cut into chunks must not matter, whatever bytes it holds, because two workers cut it
 and one reader does not.
 """
 
-import csv
-import io
 import json
 import os
 import stat
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,33 +19,28 @@ from mpi.batch import feed_files
 from mpi.batch.feeds import (
     QuarantinedRow,
     list_feeds,
-    parse_chunk,
     read_chunks,
     read_feed,
     write_quarantine,
 )
 from mpi.batch.row_columns import mapped_columns
-from mpi.config import read_source_systems
 from mpi.domain.records import (
-    RecordVersion,
     content_digest,
     content_json,
     demographics_from_dict,
     demographics_to_dict,
 )
 from mpi.errors import InvalidInput
+from tests.small_feeds import (
+    SOURCES,
+    delimited,
+    everything,
+    example_in_mapping,
+    small_source,
+    written,
+)
 
-SOURCES = read_source_systems()
 EXAMPLES = int(os.environ.get("MPI_EXAMPLES", "50"))
-SMALL = """
-name = "small"
-display = "Small"
-ods_code = "X1"
-identifier_domain = { uri = "https://example.org/Id/small", kind = "number" }
-file = { format = "FORMAT" }
-row = { local_id = "id", event_at = { column = "at", format = "YYYY-MM-DD" } }
-fields = { family_name = "name", address = "address" }
-"""
 HEADER = b"id,at,name,address\n"
 OBJECT = {"id": "1", "at": "2017-01-01", "name": "Hardy", "address": "Wool"}
 
@@ -64,203 +55,6 @@ def small(tmp_path_factory):
 def small_objects(tmp_path_factory):
     """The same source, in JSON lines."""
     return small_source(tmp_path_factory.mktemp("mapping"), "ndjson")
-
-
-def small_source(folder, file_format):
-    (folder / "small.toml").write_text(SMALL.replace("FORMAT", file_format), "utf-8")
-    return read_source_systems(folder)["small"]
-
-
-def written(folder: Path, data: bytes, name="small.csv") -> Path:
-    path = folder / name
-    path.write_bytes(data)
-    return path
-
-
-def everything(path, source, **options):
-    """Versions, contents and quarantined rows of all chunks."""
-    parsed = [parse_chunk(chunk, source) for chunk in read_chunks(path, source, **options)]
-    return (
-        [version for chunk in parsed for version in chunk.versions],
-        [content for chunk in parsed for content in chunk.contents],
-        [row for chunk in parsed for row in chunk.quarantined],
-    )
-
-
-def delimited(source, cells):
-    """A feed with one row, all other columns of the source empty."""
-    text = io.StringIO(newline="")
-    columns = sorted(mapped_columns(source) | source.file.ignored)
-    assert cells.keys() <= set(columns)
-    writer = csv.DictWriter(text, columns, delimiter=source.file.delimiter, restval="")
-    writer.writeheader()
-    writer.writerow(cells)
-    return text.getvalue().encode(source.file.encoding)
-
-
-def only_version(folder, source_name, cells):
-    source = SOURCES[source_name]
-    is_object = source.file.format == "ndjson"
-    data = json.dumps(cells).encode() + b"\n" if is_object else delimited(source, cells)
-    path = written(folder, data, f"{source_name}.{source.file.format}")
-    (version,) = read_feed(path, source)
-    assert isinstance(version, RecordVersion), version
-    return version
-
-
-def content(version):
-    return demographics_to_dict(version.demographics)
-
-
-def test_a_gp_row_is_read_with_its_practice(tmp_path):
-    version = only_version(
-        tmp_path,
-        "gp",
-        {
-            "PracticeODS": "J81002", "PatientID": "17", "NHSNumber": "999 000 0018",
-            "NHSStatus": "01", "Forenames": "Tess Emma Jane", "Surname": "Hardy",
-            "DateOfBirth": "02/06/1970", "Sex": "F", "HouseAndRoad": "1 High Street",
-            "Locality": "Fordington", "Town": "Dorchester", "Postcode": "DT1 1UW",
-            "MobilePhone": "07700 900000", "KnownAs": "Tessa", "PreviousSurname": "Durbeyfield",
-            "PreviousSurnameUntil": "01/05/1999", "LastAmended": "02/07/2017 14:05",
-            "NextOfKin": "Joan Hardy", "NextOfKinRelation": "mother",
-        },
-    )  # fmt: skip
-    assert str(version.key) == "gp:J81002-17"
-    assert version.event_at == datetime(2017, 7, 2, 13, 5, tzinfo=UTC)
-    assert content(version) == {
-        "nhs_number": "999 000 0018", "nhs_number_status": "01", "given_name": "Tess",
-        "middle_name": "Emma Jane", "family_name": "Hardy", "date_of_birth": "1970-06-02",
-        "sex": "F", "address": "1 High Street, Fordington", "town": "Dorchester",
-        "postcode": "DT1 1UW", "other_phones": ["07700 900000"], "gp_practice": "J81002",
-        "previous_names": [
-            {"family_name": "Durbeyfield", "kind": "previous", "until": "1999-05-01"},
-            {"given_name": "Tessa", "kind": "preferred"},
-        ],
-        "related_people": [{"name": "Joan Hardy", "relationship": "mother"}],
-    }  # fmt: skip
-
-
-def test_a_hospital_row_has_name_and_address_in_one(tmp_path):
-    version = only_version(
-        tmp_path,
-        "dorset-county",
-        {
-            "HOSPNO": "D1", "NHS_STS": "NSTS01", "PATNAME": "HARDY, Tess Emma", "DOB": "19700602",
-            "SEX": "2", "ADDR1": "1 HIGH STREET", "ADDR2": "FORDINGTON", "ADDR3": "DORCHESTER",
-            "ADDR4": "DT1 1UW", "UPD_DTTM": "20170102140500", "UPD_SEQ": "3", "REC_STATUS": "E",
-            "PREV_ADDR": "2 MILL LANE, WOOL, BH20 6AA", "PREV_ADDR_TO": "20090131",
-        },
-    )  # fmt: skip
-    assert (version.sequence, version.is_entered_in_error) == (3, True)
-    assert content(version) == {
-        "nhs_number_status": "01", "given_name": "Tess", "middle_name": "Emma",
-        "family_name": "HARDY", "date_of_birth": "1970-06-02", "sex": "F",
-        "address": "1 HIGH STREET, FORDINGTON", "town": "DORCHESTER", "postcode": "DT1 1UW",
-        "previous_addresses": [
-            {"address": "2 MILL LANE", "town": "WOOL", "postcode": "BH20 6AA",
-             "until": "2009-01-31"},
-        ],
-    }  # fmt: skip
-
-
-def test_poole_writes_windows_text_and_several_telephones_in_one_column(tmp_path):
-    version = only_version(
-        tmp_path,
-        "poole",
-        {
-            "UnitNumber": "P1", "Tracing": "Verified", "FamilyName": "Müller", "Gender": "Female",
-            "Born": "02-Jun-1970", "Address": "1 Quay Road, Poole", "PostCode": "BH15 1AA",
-            "Telephones": "01202 000000 / 07700 900000 / 07700 900001", "MaidenName": "Ångström",
-            "Modified": "02-Mar-2017 14:05",
-        },
-    )  # fmt: skip
-    assert content(version) == {
-        "nhs_number_status": "01", "family_name": "Müller", "sex": "F",
-        "date_of_birth": "1970-06-02", "address": "1 Quay Road", "town": "Poole",
-        "postcode": "BH15 1AA", "phone": "01202 000000",
-        "other_phones": ["07700 900000", "07700 900001"],
-        "previous_names": [{"family_name": "Ångström", "kind": "maiden"}],
-    }  # fmt: skip
-
-
-def example_in_mapping(name):
-    """The object that the comment at the head of an NDJSON mapping shows."""
-    path = Path(feed_files.__file__).parent.parent / "sources" / f"{name}.toml"
-    comment = [line[2:] for line in path.read_text("utf-8").splitlines() if line[:2] == "# "]
-    text = "\n".join(comment)
-    return json.JSONDecoder().raw_decode(text, text.index("{"))[0]
-
-
-def test_bournemouth_nests_objects_and_lists(tmp_path):
-    version = only_version(tmp_path, "bournemouth", example_in_mapping("bournemouth"))
-    assert version.event_at == datetime(2017, 3, 2, 14, 5, tzinfo=UTC)
-    assert content(version) == {
-        "nhs_number": "999 000 0018", "nhs_number_status": "01", "given_name": "Tess",
-        "middle_name": "Emma", "family_name": "Hardy", "date_of_birth": "1970-06-02", "sex": "F",
-        "address": "1 High West Street, Fordington", "town": "Dorchester", "postcode": "DT1 1UW",
-        "phone": "01305 000000", "email": "t@example.org", "birth_order": "1", "title": "Ms",
-        "gp_practice": "J81002", "ethnic_category": "A", "language": "en",
-        "previous_names": [{"given_name": "Tess", "family_name": "Durbeyfield", "kind": "maiden",
-                            "until": "1999-05-01"}],
-        "previous_addresses": [{"address": "2 Mill Lane", "town": "Wool", "postcode": "BH20 6AA",
-                                "until": "2009-01-31"}],
-        "related_people": [{"name": "Joan Hardy", "relationship": "mother",
-                            "phone": "01305 000001"}],
-    }  # fmt: skip
-
-
-def test_dorset_healthcare_keeps_all_addresses_in_one_list(tmp_path):
-    version = only_version(tmp_path, "dorset-healthcare", example_in_mapping("dorset-healthcare"))
-    found = content(version)
-    assert (version.key.local_id, version.sequence) == ("100017", 3)
-    assert (found["address"], found["postcode"]) == ("1 High West Street", "DT1 1UW")
-    assert (found["date_of_birth"], found["sex"]) == ("1970-06-02", "F")
-    assert found["previous_addresses"] == [
-        {"address": "2 Mill Lane", "town": "Wool", "postcode": "BH20 6AA", "until": "2009-01-31"}
-    ]
-    assert found["other_phones"] == ["07700900000"]
-
-
-@pytest.mark.parametrize(
-    ("source", "cells", "field", "expected"),
-    [
-        ("bournemouth-council", {"Date of Birth": "06/1970"}, "date_of_birth", "1970-06"),
-        ("bournemouth-council", {"Date of Birth": "31/02/1970"}, "date_of_birth", "31/02/1970"),
-        ("bournemouth-council", {"Date of Birth": "c. 1970"}, "date_of_birth", "c. 1970"),
-        ("bournemouth-council", {"Gender": "Z"}, "sex", "Z"),
-        ("bournemouth-council", {"Full Address": "The Hut"}, "address", "The Hut"),
-        ("bournemouth-council", {"Full Address": "1 A St, Wool BH20 6AA"}, "postcode", "BH20 6AA"),
-        ("bournemouth-council", {"Full Address": "1 A St, Wool, BHI 1AA"}, "postcode", "BHI 1AA"),
-        ("bournemouth-council", {"Full Address": "1 A St\nWool\nBH20 6AA"}, "town", "Wool"),
-        ("poole-council", {"BIRTH_DT": "2/6/1970"}, "date_of_birth", "1970-06-02"),
-        ("poole-council", {"FLAT": "Flat 2", "HOUSE": "1", "STREET": "A St"}, "address",
-         "Flat 2, 1 A St"),
-        ("poole-council", {"HOUSE": "1", "STREET": "A St"}, "address", "1 A St"),
-        ("poole-council", {"SURNAME": "\\N", "FORENAME_1": "Tess"}, "family_name", None),
-        ("dorset-council", {"nhs_no_checked": "Y"}, "nhs_number_status", "01"),
-        ("ambulance", {"date_of_birth": "02061970"}, "date_of_birth", "1970-06-02"),
-        ("ambulance", {"nhs": "NHS 9990000018"}, "nhs_number", "9990000018"),
-        ("dorset-county", {"PATNAME": "HARDY"}, "family_name", "HARDY"),
-    ],
-)  # fmt: skip
-def test_a_value_is_made_canonical_or_left_as_written(tmp_path, source, cells, field, expected):
-    keys = {
-        "bournemouth-council": {"Client ID": "BBC/1", "Date Amended": "01/01/2017"},
-        "poole-council": {"PERSON_REF": "1", "UPDATED_ON": "2017-01-01 00:00:00"},
-        "dorset-council": {"person_id": "1", "amended": "2017/01/01 00:00"},
-        "ambulance": {"incident": "1", "casualty": "2", "call_time": "01/01/2017 00:00:00"},
-        "dorset-county": {"HOSPNO": "1", "UPD_DTTM": "20170101000000"},
-    }
-    version = only_version(tmp_path, source, keys[source] | cells)
-    assert getattr(version.demographics, field) == expected
-
-
-def test_local_ids_lose_their_prefix_and_join_their_columns(tmp_path):
-    cells = {"incident": "77", "casualty": "2", "call_time": "01/01/2017 00:00:00"}
-    assert only_version(tmp_path, "ambulance", cells).key.local_id == "77/2"
-    cells = {"Client ID": "BBC/9", "Date Amended": "01/01/2017"}
-    assert only_version(tmp_path, "bournemouth-council", cells).key.local_id == "9"
 
 
 BAD_ROWS = {
