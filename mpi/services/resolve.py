@@ -22,7 +22,7 @@ from mpi.linkage.vetoes import find_groups_veto
 from mpi.services.answers import Answer, Evidence, Grade, PersonAnswer
 from mpi.services.linkage_index import LinkageIndex, compared_question
 from mpi.standardise.numbers import standardise_nhs_number
-from mpi.storage.decisions import list_disowned_numbers, number_trust_for
+from mpi.storage.decisions import number_trust_for
 from mpi.storage.persons import (
     get_person,
     list_holders,
@@ -198,12 +198,10 @@ def _vetoes(
     members: dict[PersonId, list[StoredCandidate]] = {}
     for record in list_compared_records(unit, person_ids):
         members.setdefault(record.person_id, []).append(record)
-    numbers = [record.number for records in members.values() for record in records]
-    disowned = list_disowned_numbers(unit, numbers)
     asked = [(question, False)]
     return {
         person_id: find_groups_veto(
-            asked, [(r.comparison, r.number in disowned) for r in records], index.name_rule
+            asked, [(r.comparison, r.is_number_disowned) for r in records], index.name_rule
         )
         for person_id, records in members.items()
     }

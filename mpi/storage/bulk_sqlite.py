@@ -20,7 +20,7 @@ from mpi.errors import Conflict
 from mpi.storage.bulk_rows import STAGING, BulkTransaction
 from mpi.storage.engine import BUSY_TIMEOUT_MS, Store, sqlite_pragmas
 from mpi.storage.failures import storage_failures
-from mpi.storage.gate import Library, gate_of
+from mpi.storage.gate import Library
 from mpi.storage.tables import METADATA
 
 _FIRST_ROW = {pa.int64(): "0", pa.float64(): "0.5", pa.string(): "''"}
@@ -96,7 +96,8 @@ def sqlite_reader(store: Store) -> Iterator[BulkTransaction]:
 @contextmanager
 def _connected(store: Store) -> Iterator[Any]:
     """A connection; closing it undoes what was not committed."""
-    with storage_failures(), gate_of(store.sqlite_path).open_to(Library.ADBC):
+    assert store.gate is not None, "a SQLite store is a file with a gate"
+    with storage_failures(), store.gate.open_to(Library.ADBC):
         connection = adbc_driver_sqlite.dbapi.connect(store.sqlite_path, autocommit=True)
         try:
             with connection.cursor() as cursor:

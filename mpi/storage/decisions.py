@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from mpi.domain.identifiers import NumberTrust
 from mpi.domain.links import Decision, DecisionKind
+from mpi.storage.prepared import PreparedQuery
 from mpi.storage.tables import NumberStatus, decision, decision_record, nhs_number_status
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -28,11 +28,6 @@ def list_decisions_in_force(unit: UnitOfWork) -> list[Decision]:
     return [_decision(row, sides[row.number]) for row in unit.rows(_IN_FORCE)]
 
 
-def list_disowned_numbers(unit: UnitOfWork, records: Collection[int]) -> frozenset[int]:
-    """Those of these records whose NHS number a decision in force calls wrong."""
-    return frozenset(row.record for row in unit.rows(_DISOWNED, records=sorted(records)))
-
-
 def read_number_trust(unit: UnitOfWork, stated: NumberTrust) -> NumberTrust:
     """The model's trust with every disputed and superseded number; for bulk work."""
     rows = unit.rows(_NUMBERS)
@@ -49,11 +44,11 @@ def number_trust_for(unit: UnitOfWork, stated: NumberTrust, nhs_number: str) -> 
     """As `read_number_trust`, as far as it matters for one number."""
     number, is_disputed = nhs_number, False
     for _ in range(SUCCESSIONS_MAX):
-        row = unit.first(_NUMBER, nhs_number=number)
-        if row is None or row.successor is None:
+        row = _SUCCESSOR.first(unit, nhs_number=number)
+        if row is None or row[0] is None:
             is_disputed = row is not None
             break
-        number = row.successor
+        number = row[0]
     return NumberTrust(
         statuses=stated.statuses,
         sources=stated.sources,
@@ -90,9 +85,10 @@ _SIDES: Final = (
     .join(decision, decision.c.number == decision_record.c.decision)
     .where(decision.c.retracted_at.is_(None))
 )
-_DISOWNED: Final = _SIDES.where(
-    decision_record.c.is_number_disowned,
-    decision_record.c.record.in_(sa.bindparam("records", expanding=True)),
-)
 _NUMBERS: Final = sa.select(nhs_number_status).where(nhs_number_status.c.retracted_at.is_(None))
-_NUMBER: Final = _NUMBERS.where(nhs_number_status.c.nhs_number == sa.bindparam("nhs_number"))
+_SUCCESSOR: Final = PreparedQuery(
+    sa.select(nhs_number_status.c.successor).where(
+        nhs_number_status.c.retracted_at.is_(None),
+        nhs_number_status.c.nhs_number == sa.bindparam("nhs_number"),
+    )
+)

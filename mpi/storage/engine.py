@@ -21,7 +21,7 @@ from alembic.script import ScriptDirectory
 from mpi.errors import InvalidSettings, StorageUnavailable, WrongSchema
 from mpi.limits import STATEMENT_TIMEOUT_S
 from mpi.storage.failures import storage_failures
-from mpi.storage.gate import Library, gate_of
+from mpi.storage.gate import FileGate, Library, gate_of
 
 BUSY_TIMEOUT_MS: Final = 5_000
 """How long a writer waits for another writer of the same SQLite file."""
@@ -29,6 +29,11 @@ CONNECT_TIMEOUT_S: Final = 5
 POOL_CONNECTIONS_MAX: Final = 40
 """At least as many as the server has threads, so that none waits for a connection."""
 CACHE_KIB: Final = 65_536
+_SQLITE_READER: Final[dict[str, Any]] = {"mpi_is_reader": True}
+_POSTGRESQL_READER: Final[dict[str, Any]] = {
+    "isolation_level": "REPEATABLE READ",
+    "postgresql_readonly": True,
+}
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
@@ -37,6 +42,10 @@ class Store:
     """An open store; safe to share between threads. Work on it through `unit_of_work` or `bulk`."""
 
     engine: sa.Engine
+    reader: sa.Engine
+    """The same pool, for transactions that change nothing."""
+    gate: FileGate | None
+    """Of a SQLite file."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -52,10 +61,10 @@ class Store:
     @contextmanager
     def opened(self) -> Iterator[None]:
         """Keep bulk work of this process away from a SQLite file while the block runs."""
-        if not self.is_sqlite:
+        if self.gate is None:
             yield
             return
-        with gate_of(self.sqlite_path).open_to(Library.PYTHON):
+        with self.gate.open_to(Library.PYTHON):
             yield
 
     def close(self) -> None:
@@ -75,7 +84,7 @@ def create_store(url: str) -> Store:
         StorageUnavailable: If it cannot be reached or written.
         WrongSchema: If it holds tables of another version of the schema.
     """
-    store = Store(_engine(_parsed(url)))
+    store = _store(_parsed(url))
     with _closed_on_failure(store), store.opened(), store.engine.begin() as connection:
         if _revision(connection) is None:
             command.upgrade(_alembic(connection), "head")
@@ -88,16 +97,15 @@ def open_store(url: str) -> Store:
     parsed = _parsed(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
         raise StorageUnavailable(f"store: there is no file {parsed.database}")
-    store = Store(_engine(parsed))
-    with _closed_on_failure(store), store.opened(), store.engine.connect() as connection:
-        connection.execution_options(mpi_is_reader=True)
+    store = _store(parsed)
+    with _closed_on_failure(store), store.opened(), store.reader.begin() as connection:
         _check_revision(connection)
     return store
 
 
 def upgrade_store(url: str, revision: str = "head") -> None:
     """Bring the schema of an existing store to a revision; `base` takes every table away."""
-    store = Store(_engine(_parsed(url)))
+    store = _store(_parsed(url))
     with _closed_on_failure(store), store.opened(), store.engine.begin() as connection:
         config = _alembic(connection)
         if revision == "base":
@@ -128,6 +136,16 @@ def _parsed(url: str) -> sa.URL:
     raise InvalidSettings("database_url: must begin with sqlite:///path or postgresql://")
 
 
+def _store(url: sa.URL) -> Store:
+    engine = _engine(url)
+    is_sqlite = url.drivername == "sqlite"
+    options = _SQLITE_READER if is_sqlite else _POSTGRESQL_READER
+    gate = gate_of(str(url.database)) if is_sqlite else None
+    if gate:
+        gate.watch(engine)
+    return Store(engine, engine.execution_options(**options), gate)
+
+
 def _engine(url: sa.URL) -> sa.Engine:
     if url.drivername == "sqlite":
         return _sqlite_engine(url)
@@ -148,7 +166,6 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
     )
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
-    gate_of(str(url.database)).watch(engine)
     return engine
 
 
@@ -173,7 +190,8 @@ def sqlite_pragmas() -> tuple[str, ...]:
 def _begin_sqlite(connection: sa.Connection) -> None:
     """A writer takes the lock at once: taken later, what it has read could be out of date."""
     is_reader = connection.get_execution_options().get("mpi_is_reader", False)
-    connection.exec_driver_sql("BEGIN" if is_reader else "BEGIN IMMEDIATE")
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN" if is_reader else "BEGIN IMMEDIATE").close()
 
 
 def _alembic(connection: sa.Connection) -> Config:

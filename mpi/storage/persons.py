@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from mpi.domain.identifiers import PersonId
 from mpi.errors import UnknownPerson
 from mpi.limits import PAGE_ITEMS_MAX
+from mpi.storage.prepared import PreparedQuery, Row
 from mpi.storage.tables import PersonState, home, link, person
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -30,8 +31,8 @@ class StoredPerson:
 
 def find_person(unit: UnitOfWork, person_id: PersonId) -> StoredPerson | None:
     """The person of this id, live or not."""
-    row = unit.first(_BY_ID, person_id=person_id)
-    return row and _person(row)
+    row = _BY_ID.first(unit, person_id=person_id)
+    return _person(row) if row else None
 
 
 def get_person(unit: UnitOfWork, person_id: PersonId) -> StoredPerson:
@@ -45,8 +46,8 @@ def get_person(unit: UnitOfWork, person_id: PersonId) -> StoredPerson:
 def list_persons(unit: UnitOfWork, person_ids: Sequence[PersonId]) -> dict[PersonId, StoredPerson]:
     """Persons by id; at most `PAGE_ITEMS_MAX` are asked for."""
     assert len(person_ids) <= PAGE_ITEMS_MAX, "a list of persons is bounded"
-    rows = unit.rows(_BY_IDS, person_ids=list(person_ids))
-    return {row.id: _person(row) for row in rows}
+    found = map(_person, _BY_IDS.rows(unit, person_ids))
+    return {person.person_id: person for person in found}
 
 
 def list_holders(unit: UnitOfWork, person_id: PersonId) -> list[PersonId]:
@@ -62,18 +63,22 @@ def list_successors(unit: UnitOfWork, person_id: PersonId) -> list[PersonId]:
     return [row.person_id for row in unit.rows(_SUCCESSORS, person_id=person_id)]
 
 
-def _person(row: Any) -> StoredPerson:
+def _person(row: Row) -> StoredPerson:
+    person_id, state, golden, created_at = row
     return StoredPerson(
-        person_id=row.id,
-        state=PersonState(row.state),
-        golden=orjson.loads(row.golden) if row.golden else None,
-        created_at=row.created_at,
+        person_id=person_id,
+        state=PersonState(state),
+        golden=orjson.loads(golden) if golden else None,
+        created_at=created_at,
     )
 
 
 _PERSONS: Final = sa.select(person.c.id, person.c.state, person.c.golden, person.c.created_at)
-_BY_ID: Final = _PERSONS.where(person.c.id == sa.bindparam("person_id"))
-_BY_IDS: Final = _PERSONS.where(person.c.id.in_(sa.bindparam("person_ids", expanding=True)))
+_BY_ID: Final = PreparedQuery(_PERSONS.where(person.c.id == sa.bindparam("person_id")))
+_BY_IDS: Final = PreparedQuery(
+    _PERSONS.where(person.c.id.in_(sa.bindparam("person_ids", expanding=True))),
+    list_name="person_ids",
+)
 _HOLDERS: Final = (
     sa.select(link.c.person_id)
     .join(home, sa.and_(home.c.record == link.c.record, link.c.valid_to.is_(None)))

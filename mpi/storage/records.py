@@ -21,10 +21,13 @@ from mpi.domain.records import (
 )
 from mpi.errors import UnknownRecord
 from mpi.limits import CANDIDATES_MAX, PAGE_ITEMS_MAX
+from mpi.storage.prepared import PreparedQuery, Row
 from mpi.storage.tables import (
     RecordState,
     VersionState,
     blocking_key,
+    decision,
+    decision_record,
     link,
     record_version,
     source_record,
@@ -57,6 +60,8 @@ class StoredCandidate:
     key: RecordKey
     person_id: PersonId
     comparison: ComparisonRecord
+    is_number_disowned: bool = False
+    """A decision in force calls its NHS number wrong; known of a person's records only."""
 
 
 def comparison_to_json(record: ComparisonRecord) -> str:
@@ -76,8 +81,8 @@ def comparison_from_json(text: str) -> ComparisonRecord:
 
 def find_record(unit: UnitOfWork, key: RecordKey) -> StoredRecord | None:
     """The record of this key, live or not."""
-    row = unit.first(_BY_KEY, source=key.source, local_id=key.local_id)
-    return row and _record(row)
+    row = _BY_KEY.first(unit, source=key.source, local_id=key.local_id)
+    return _record(row) if row else None
 
 
 def get_record(unit: UnitOfWork, key: RecordKey) -> StoredRecord:
@@ -91,12 +96,12 @@ def get_record(unit: UnitOfWork, key: RecordKey) -> StoredRecord:
 def list_records(unit: UnitOfWork, numbers: Collection[int]) -> list[StoredRecord]:
     """The records of these numbers, in order of registration; at most `CANDIDATES_MAX`."""
     assert len(numbers) <= CANDIDATES_MAX, "a list of records is bounded"
-    return [_record(row) for row in unit.rows(_BY_NUMBER, numbers=sorted(numbers))]
+    return [_record(row) for row in _BY_NUMBER.rows(unit, sorted(numbers))]
 
 
 def list_records_by_nhs_number(unit: UnitOfWork, nhs_number: str) -> list[StoredRecord]:
     """The live records whose standardised number this is; at most `PAGE_ITEMS_MAX`."""
-    return [_record(row) for row in unit.rows(_BY_NHS_NUMBER, nhs_number=nhs_number)]
+    return [_record(row) for row in _BY_NHS_NUMBER.rows(unit, nhs_number=nhs_number)]
 
 
 def list_versions(unit: UnitOfWork, number: int) -> list[RecordVersion]:
@@ -107,8 +112,8 @@ def list_versions(unit: UnitOfWork, number: int) -> list[RecordVersion]:
 def list_live_contents(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
     """What each of these records says now, as `demographics_to_dict` has it, by record number."""
     assert len(numbers) <= CANDIDATES_MAX, "a list of records is bounded"
-    rows = unit.rows(_LIVE_CONTENTS, numbers=sorted(numbers))
-    return {row.number: orjson.loads(row.content) for row in rows}
+    rows = _LIVE_CONTENTS.rows(unit, sorted(numbers))
+    return {number: orjson.loads(content) for number, content in rows}
 
 
 def list_candidates(
@@ -121,42 +126,38 @@ def list_candidates(
         keys: The keys of the record that looks for candidates.
         limit: How many to give; ask for one more than wanted to learn whether that was all.
     """
-    wanted = list(keys)
-    if not wanted:
-        return []
-    rows = unit.connection.execute(_CANDIDATES, {"keys": wanted, "most": limit})
-    return [_candidate(row) for row in rows]
+    return [_candidate(row) for row in _CANDIDATES.rows(unit, list(keys), most=limit)]
 
 
 def list_compared_records(
     unit: UnitOfWork, person_ids: Sequence[PersonId], *, limit: int = CANDIDATES_MAX
 ) -> list[StoredCandidate]:
     """The live records of some persons, as they are compared."""
-    rows = unit.rows(_COMPARED, person_ids=list(person_ids), most=limit)
-    return [_candidate(row) for row in rows]
+    return [_candidate(row) for row in _COMPARED.rows(unit, person_ids, most=limit)]
 
 
 def find_comparison(unit: UnitOfWork, key: RecordKey) -> ComparisonRecord | None:
     """How the live record of this key is compared."""
-    row = unit.first(_COMPARISON, source=key.source, local_id=key.local_id)
-    return comparison_from_json(row.comparison) if row and row.comparison else None
+    row = _COMPARISON.first(unit, source=key.source, local_id=key.local_id)
+    return _compared(row[0]) if row and row[0] else None
 
 
-def _record(row: Any) -> StoredRecord:
+def _record(row: Row) -> StoredRecord:
+    number, source, local_id, state, merged_into, registered_at, person_id = row
     return StoredRecord(
-        number=row.number,
-        key=RecordKey(row.source, row.local_id),
-        state=RecordState(row.state),
-        merged_into=row.merged_into,
-        registered_at=row.registered_at,
-        person_id=row.person_id,
+        number=number,
+        key=RecordKey(source, local_id),
+        state=RecordState(state),
+        merged_into=merged_into,
+        registered_at=registered_at,
+        person_id=person_id,
     )
 
 
-def _candidate(row: Any) -> StoredCandidate:
-    number, source, local_id, person_id, comparison = row
+def _candidate(row: Row) -> StoredCandidate:
+    number, source, local_id, person_id, comparison, *disowned = row
     key = RecordKey(source, local_id)
-    return StoredCandidate(number, key, person_id, _compared(comparison))
+    return StoredCandidate(number, key, person_id, _compared(comparison), any(disowned))
 
 
 @lru_cache(maxsize=4_096)
@@ -186,14 +187,19 @@ _RECORDS: Final = sa.select(
     source_record.c.registered_at,
     link.c.person_id,
 ).select_from(source_record.outerjoin(link, _OPEN_LINK))
-_BY_KEY: Final = _RECORDS.where(
-    source_record.c.source == sa.bindparam("source"),
-    source_record.c.local_id == sa.bindparam("local_id"),
+_BY_KEY: Final = PreparedQuery(
+    _RECORDS.where(
+        source_record.c.source == sa.bindparam("source"),
+        source_record.c.local_id == sa.bindparam("local_id"),
+    )
 )
-_BY_NUMBER: Final = _RECORDS.where(
-    source_record.c.number.in_(sa.bindparam("numbers", expanding=True))
-).order_by(source_record.c.number)
-_BY_NHS_NUMBER: Final = (
+_BY_NUMBER: Final = PreparedQuery(
+    _RECORDS.where(
+        source_record.c.number.in_(sa.bindparam("numbers", expanding=True)),
+    ).order_by(source_record.c.number),
+    list_name="numbers",
+)
+_BY_NHS_NUMBER: Final = PreparedQuery(
     _RECORDS.where(
         source_record.c.nhs_number == sa.bindparam("nhs_number"),
         source_record.c.state == RecordState.LIVE,
@@ -211,10 +217,11 @@ _VERSIONS: Final = (
     .order_by(record_version.c.event_at, record_version.c.sequence, record_version.c.digest)
     .limit(VERSIONS_MAX)
 )
-_LIVE_CONTENTS: Final = (
+_LIVE_CONTENTS: Final = PreparedQuery(
     sa.select(source_record.c.number, record_version.c.content)
     .join(record_version, record_version.c.number == source_record.c.live_version)
-    .where(source_record.c.number.in_(sa.bindparam("numbers", expanding=True)))
+    .where(source_record.c.number.in_(sa.bindparam("numbers", expanding=True))),
+    list_name="numbers",
 )
 _AS_COMPARED: Final = (
     sa.select(
@@ -235,16 +242,33 @@ _SHARED_KEYS: Final = (
     .limit(sa.bindparam("most", type_=sa.Integer))
     .subquery()
 )
-_CANDIDATES: Final = _AS_COMPARED.join(
-    _SHARED_KEYS, _SHARED_KEYS.c.record == source_record.c.number
-).order_by(_SHARED_KEYS.c.keys_count.desc(), source_record.c.number)
-_COMPARED: Final = (
-    _AS_COMPARED.where(link.c.person_id.in_(sa.bindparam("person_ids", expanding=True)))
-    .order_by(source_record.c.number)
-    .limit(sa.bindparam("most", type_=sa.Integer))
+_CANDIDATES: Final = PreparedQuery(
+    _AS_COMPARED.join(_SHARED_KEYS, _SHARED_KEYS.c.record == source_record.c.number).order_by(
+        _SHARED_KEYS.c.keys_count.desc(), source_record.c.number
+    ),
+    list_name="keys",
 )
-_COMPARISON: Final = sa.select(source_record.c.comparison).where(
-    source_record.c.source == sa.bindparam("source"),
-    source_record.c.local_id == sa.bindparam("local_id"),
-    source_record.c.state == RecordState.LIVE,
+_IS_DISOWNED: Final = (
+    sa.exists()
+    .where(
+        decision_record.c.record == source_record.c.number,
+        decision_record.c.is_number_disowned,
+        decision_record.c.decision == decision.c.number,
+        decision.c.retracted_at.is_(None),
+    )
+    .label("is_disowned")
+)
+_COMPARED: Final = PreparedQuery(
+    _AS_COMPARED.add_columns(_IS_DISOWNED)
+    .where(link.c.person_id.in_(sa.bindparam("person_ids", expanding=True)))
+    .order_by(source_record.c.number)
+    .limit(sa.bindparam("most", type_=sa.Integer)),
+    list_name="person_ids",
+)
+_COMPARISON: Final = PreparedQuery(
+    sa.select(source_record.c.comparison).where(
+        source_record.c.source == sa.bindparam("source"),
+        source_record.c.local_id == sa.bindparam("local_id"),
+        source_record.c.state == RecordState.LIVE,
+    )
 )

@@ -18,11 +18,6 @@ from mpi.storage.failures import storage_failures
 
 BULK_LOCK: Final = 7_305_168
 """Advisory lock of PostgreSQL: writers share it, a bulk load has it alone."""
-_SQLITE_READER: Final[dict[str, Any]] = {"mpi_is_reader": True}
-_POSTGRESQL_READER: Final[dict[str, Any]] = {
-    "isolation_level": "REPEATABLE READ",
-    "postgresql_readonly": True,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +34,12 @@ class UnitOfWork:
         """Every row of a statement's result, which must be bounded."""
         return list(self.connection.execute(statement, parameters))
 
+    def driver_rows(self, text: str, parameters: dict[str, Any]) -> list[Any]:
+        """The same for text in the driver's own form, without SQLAlchemy's share of the time."""
+        driver: Any = self.connection.connection.driver_connection
+        rows: list[Any] = driver.execute(text, parameters).fetchall()
+        return rows
+
     def first(self, statement: sa.Executable, **parameters: Any) -> Any | None:
         """The first row, or None."""
         return self.connection.execute(statement, parameters).first()
@@ -47,10 +48,8 @@ class UnitOfWork:
 @contextmanager
 def reading(store: Store) -> Iterator[UnitOfWork]:
     """A unit of work that changes nothing and sees one state of the store."""
-    with storage_failures(), store.opened(), store.engine.connect() as connection:
-        connection.execution_options(**(_SQLITE_READER if store.is_sqlite else _POSTGRESQL_READER))
-        with connection.begin():
-            yield UnitOfWork(connection)
+    with storage_failures(), store.opened(), store.reader.begin() as connection:
+        yield UnitOfWork(connection)
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from mpi.errors import UnknownPerson, UnknownRecord, UnknownTask
 from mpi.storage.audit import AuditEvent, add_audit_events, list_audit_events
 from mpi.storage.decisions import (
     list_decisions_in_force,
-    list_disowned_numbers,
     number_trust_for,
     read_number_trust,
 )
@@ -189,7 +188,8 @@ def test_decisions_in_force_are_those_not_retracted(changed: UnitOfWork) -> None
         disowned_numbers=frozenset({3}),
     )
     assert list_decisions_in_force(changed) == [wanted]
-    assert list_disowned_numbers(changed, [1, 3, 4]) == {3}
+    compared = list_compared_records(changed, [person_id(2), person_id(3)])
+    assert [(each.number, each.is_number_disowned) for each in compared] == [(3, True), (4, False)]
 
 
 def test_number_trust_follows_successors_to_the_last(changed: UnitOfWork) -> None:
