@@ -63,11 +63,24 @@ def standardise_address(text: str) -> str | None:
         placeholders (`NO FIXED ABODE`) and for text without a word.
     """
     dwelling = _read_dwelling(fold_text(text))
-    for _ in range(_READINGS_MAX):
+    for _ in range(0 if _is_plain(dwelling) else _READINGS_MAX):
         if (again := _read_dwelling(dwelling)) == dwelling:
             break
         dwelling = again
     return dwelling or None
+
+
+def _is_plain(dwelling: str) -> bool:
+    """The usual `12 HIGH ST`, which reading again cannot change."""
+    words = dwelling.split(" ")
+    return (
+        len(words) == 3
+        and words[0].isdigit()
+        and len(words[1]) > 1
+        and words[2] in _STREET_ENDINGS
+        and words[1].isalpha()
+        and words[1] not in _SHORT
+    )
 
 
 def _read_dwelling(folded: str) -> str:
@@ -89,11 +102,11 @@ def _segments(folded: str) -> list[str]:
 
 
 def _clean(line: str) -> str:
-    line = _NUMBER_WORD.sub("", line.strip().replace("#", " FLAT ").replace("'", ""))
-    line = _RANGE.sub(r"\1", line).replace(".", " ")
-    words = " ".join(_NOT_WORD.sub(" ", line).split())
-    if len(words) > 8:
-        words = _POSTCODE_AT_END.sub("", words)
+    line = _NUMBER_WORD.sub("", line.strip())
+    if not line.replace(" ", "").isalnum():
+        line = _RANGE.sub(r"\1", line.replace("#", " FLAT ").replace("'", ""))
+        line = " ".join(_NOT_WORD.sub(" ", line).split())
+    words = _POSTCODE_AT_END.sub("", line) if line[-3:-2].isdigit() else line
     return " ".join(_SHORT.get(word, word) for word in words.split()).strip("/ ")
 
 

@@ -58,9 +58,11 @@ def _with_previous_homes(contacts: Contacts, version: Demographics) -> Contacts:
         outwards += [outward] if outward else []
         addresses += [address] if address else []
         places += [f"{address}|{code}"] if address and code else []
-    return contacts._replace(
-        postcodes=first_then_sorted(codes, own=own[0]),
-        outward_codes=first_then_sorted(outwards, own=own[1]),
-        addresses=first_then_sorted(addresses, own=own[2]),
-        places=first_then_sorted(places, own=own[3]),
+    return Contacts(
+        *contacts[:3],
+        first_then_sorted(codes, own=own[0]),
+        first_then_sorted(outwards, own=own[1]),
+        first_then_sorted(addresses, own=own[2]),
+        first_then_sorted(places, own=own[3]),
+        *contacts[7:],
     )

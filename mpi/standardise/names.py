@@ -57,6 +57,17 @@ class GivenName(NamedTuple):
     birth_order: str | None = None
 
 
+class MiddleNames(NamedTuple):
+    """The words of a middle-name field."""
+
+    names: Values = ()
+    """The first one first, the others sorted."""
+    shared: Values = ()
+    """KAUR, SINGH..."""
+    words: Values = ()
+    """All, as they stand."""
+
+
 class FamilyName(NamedTuple):
     """The forms of one family-name field; the name's own form first."""
 
@@ -70,12 +81,15 @@ class FamilyName(NamedTuple):
 
 
 NO_GIVEN_NAME: Final = GivenName()
+NO_MIDDLE_NAMES: Final = MiddleNames()
 NO_FAMILY_NAME: Final = FamilyName()
 
 
 def first_then_sorted(values: Iterable[str], *, own: int = 1) -> Values:
     """Distinct values: the first `own` ones (none or one) as they are, the others sorted."""
-    distinct = list(dict.fromkeys(values))
+    distinct = tuple(dict.fromkeys(values))
+    if len(distinct) <= own + 1:
+        return distinct
     return (*distinct[:own], *sorted(distinct[own:]))
 
 
@@ -105,13 +119,14 @@ def standardise_given_name(text: str) -> GivenName:
 
 
 @remembered(1 << 16)
-def standardise_middle_names(text: str) -> tuple[str, ...]:
-    """The words of a middle-name field, in order, an initial as one letter."""
+def standardise_middle_names(text: str) -> MiddleNames:
+    """The words of a middle-name field; an initial is one letter."""
     read = read_name_text(text)
     words = without_titles(name_words(read.main), is_given=True)
     if is_unknown_name(fold_text(read.main), words) or is_unnamed_child(words):
-        return ()
-    return tuple(filter(names_somebody, dict.fromkeys(word.replace("-", "") for word in words)))
+        return NO_MIDDLE_NAMES
+    words = list(filter(names_somebody, (word.replace("-", "") for word in words)))
+    return MiddleNames(*_split_shared(words), tuple(words))
 
 
 @remembered(1 << 18)
@@ -131,9 +146,11 @@ def standardise_family_name(text: str) -> FamilyName:
     return _family_forms([live, *(other for other in others if other)], given.strip())
 
 
-def is_shared_middle(name: str) -> bool:
-    """KAUR, SINGH and their like, as middle names."""
-    return name in _SHARED_MIDDLES
+def _split_shared(words: Iterable[str]) -> tuple[Values, Values]:
+    """Middle names of the person's own, and those that most people of a community bear."""
+    distinct = list(dict.fromkeys(words))
+    own = first_then_sorted(word for word in distinct if word not in _SHARED_MIDDLES)
+    return own, tuple(word for word in distinct if word in _SHARED_MIDDLES)
 
 
 def _joined(words: list[str], particles: frozenset[str]) -> list[str]:
@@ -167,7 +184,8 @@ def _given_forms(words: list[str], others: list[str], family: str, relative: str
     roots = first_then_sorted(root for form in known for root in root_names(form))
     own_sounds = [sound_key(form) for form in (*known, compound) if form]
     root_sounds = [sound_key(root) for form in known for root in canonical_names(form)]
-    middles = tuple(word.replace("-", "") for word in rest)
+    more_words = tuple(word.replace("-", "") for word in rest)
+    middles, shared_middles = _split_shared(more_words)
     return GivenName(
         name=name,
         names=names,
@@ -175,9 +193,9 @@ def _given_forms(words: list[str], others: list[str], family: str, relative: str
         sounds=first_then_sorted(key for key in own_sounds + root_sounds if key),
         initials=first_then_sorted(form[0] for form in names),
         forms=first_then_sorted([*roots, *(SOUND_MARK + key for key in own_sounds if key)]),
-        middles=tuple(word for word in middles if word not in _SHARED_MIDDLES),
-        shared_middles=tuple(word for word in middles if word in _SHARED_MIDDLES),
-        words=(name, *middles),
+        middles=middles,
+        shared_middles=shared_middles,
+        words=(name, *more_words),
         family=family.strip(),
         relative=relative,
     )

@@ -6,17 +6,16 @@ the maiden name in brackets.  Each field is read by itself (and remembered); her
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from mpi.domain.demographics import Demographics, PreviousName
 from mpi.standardise.name_words import may_begin_placeholder
 from mpi.standardise.names import (
+    NO_MIDDLE_NAMES,
     FamilyName,
     GivenName,
     Values,
     first_then_sorted,
-    is_shared_middle,
     standardise_family_name,
     standardise_given_name,
     standardise_middle_names,
@@ -50,18 +49,26 @@ def read_person_names(version: Demographics) -> PersonNames:
     middles = standardise_middle_names(version.middle_name)
     if version.middle_name and may_begin_placeholder(version.given_name):
         whole = standardise_given_name(f"{version.given_name} {version.middle_name}")
-        given, middles = (whole, ()) if whole.name is None else (given, middles)
+        given, middles = (whole, NO_MIDDLE_NAMES) if whole.name is None else (given, middles)
     family = standardise_family_name(version.family_name)
     if given.name is None and family.given:
         given = standardise_given_name(family.given)._replace(birth_order=given.birth_order)
     if family.name is None and given.family:
         family = standardise_family_name(given.family)
-    if version.previous_names or middles or given.shared_middles or given.relative:
-        return _with_more(given, family, middles, version.previous_names)
-    return _names(given, family, given.middles, given.words + family.words)
+    words = given.words + middles.words + family.words
+    if given.relative:
+        family = _with_family(family, standardise_family_name(given.relative))
+    if given.shared_middles or middles.shared:
+        family = _with_parts(family, given.shared_middles + middles.shared)
+    for name in version.previous_names:
+        given = _with_given(given, name)
+        family = _with_family(family, standardise_family_name(name.family_name))
+    return _person_names(given, _joined(given.middles, middles.names), family, words)
 
 
-def _names(given: GivenName, family: FamilyName, middles: Values, words: Values) -> PersonNames:
+def _person_names(
+    given: GivenName, middles: Values, family: FamilyName, words: Values
+) -> PersonNames:
     return PersonNames(
         given.name,
         family.name,
@@ -79,27 +86,12 @@ def _names(given: GivenName, family: FamilyName, middles: Values, words: Values)
     )
 
 
-def _with_more(
-    given: GivenName, family: FamilyName, middles: Values, previous: Iterable[PreviousName]
-) -> PersonNames:
-    """The names with the middle-name field and the previous names added."""
-    shared = (*given.shared_middles, *filter(is_shared_middle, middles))
-    own_middles = (*given.middles, *(name for name in middles if not is_shared_middle(name)))
-    words = given.words + middles + family.words
-    for name in previous:
-        given = _with_given(given, name)
-        family = _with_family(family, standardise_family_name(name.family_name))
-    family = _with_family(family, standardise_family_name(given.relative))
-    family = family._replace(parts=_joined(family.parts, shared))
-    return _names(given, family, first_then_sorted(own_middles), words)
-
-
 def _with_given(given: GivenName, previous: PreviousName) -> GivenName:
     """The given name with an earlier or other one; only what the person goes by now is a form."""
     other = standardise_given_name(previous.given_name)
-    if other.name is None:
-        return given
     is_called = previous.kind in _CALLED_BY
+    if other.name is None or (other.names == given.names and not is_called):
+        return given
     return given._replace(
         names=_joined(given.names, other.names),
         roots=_joined(given.roots, other.roots),
@@ -110,17 +102,26 @@ def _with_given(given: GivenName, previous: PreviousName) -> GivenName:
 
 
 def _with_family(family: FamilyName, other: FamilyName) -> FamilyName:
-    if other.name is None:
+    if other.name is None or other == family:
         return family
-    return family._replace(
-        names=_joined(family.names, other.names),
-        parts=_joined(family.parts, other.parts),
-        sounds=_joined(family.sounds, other.sounds),
+    return FamilyName(
+        family.name,
+        _joined(family.names, other.names),
+        _joined(family.parts, other.parts),
+        _joined(family.sounds, other.sounds),
+        family.words,
+        family.given,
     )
 
 
-def _joined(values: Values, others: Iterable[str]) -> Values:
+def _with_parts(family: FamilyName, parts: Values) -> FamilyName:
+    return family._replace(parts=_joined(family.parts, parts))
+
+
+def _joined(values: Values, others: Values) -> Values:
     """The values with others added: the first stays first."""
+    if not others:
+        return values
     more = [value for value in others if value not in values]
     if not more:
         return values

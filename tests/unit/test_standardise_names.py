@@ -172,5 +172,5 @@ def test_twins_who_share_a_middle_name_share_no_given_form():
 
 
 def test_middle_names_are_words_and_initials():
-    assert standardise_middle_names("Anne-Marie J.") == ("ANNEMARIE", "J")
-    assert standardise_middle_names("N/A") == ()
+    assert standardise_middle_names("Anne-Marie J.").names == ("ANNEMARIE", "J")
+    assert standardise_middle_names("N/A").names == ()
