@@ -10,7 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from mpi.synthetic.records import Records
+import numpy as np
+from numpy.typing import NDArray
+
+from mpi.synthetic.days import iso_dates
+from mpi.synthetic.records import SECONDS_A_DAY, Records
 
 MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 Column = Sequence[Any]
@@ -30,14 +34,14 @@ class Cells:
         if cell.startswith("'"):
             return [cell[1:]] * len(self._records.record)
         name, _, style = cell.partition("|")
+        if name == "updated":
+            return _timestamps(self._records.updated, style)
         values = self.field(name)
         if not style:
             return values
         if style.startswith("@"):
             codes = self._code_tables[style[1:]]
             return [codes.get(value) for value in values]
-        if name == "updated":
-            return [_timestamp(value, style) for value in values]
         return _cached(values, _STYLES.get(style) or _patterned(style))
 
     def field(self, name: str) -> list[Any]:
@@ -58,8 +62,6 @@ class Cells:
         count = len(records.record)
         if name == "nothing":
             return [None] * count
-        if name == "updated":
-            return list(records.updated.astype("datetime64[s]").astype(str).tolist())
         if name == "sequence":
             return [str(value) for value in records.sequence.tolist()]
         if name == "is_error":
@@ -103,32 +105,40 @@ def iso_to_pattern(text: str, pattern: str) -> str:
     return written.replace("MM", month)
 
 
-def _timestamp(text: str, pattern: str) -> str:
-    """`YYYY-MM-DDTHH:MM:SS` in the pattern of a source."""
-    day, _, clock = pattern.replace("T", " ", 1).partition(" ")
-    if pattern == "YYYYMMDDHHMMSS":
-        return text.replace("-", "").replace(":", "").replace("T", "")
-    written = iso_to_pattern(text[:10], day)
+def _timestamps(updated: NDArray[np.int64], pattern: str) -> list[str]:
+    """Seconds since 1970 in the pattern of a source, of which days and clock are looked up."""
+    day, has_clock, minutes = pattern.partition("HH")
+    clock = has_clock + minutes
+    days = _cached(
+        iso_dates(updated // SECONDS_A_DAY).tolist(), lambda text: iso_to_pattern(text, day)
+    )
+    seconds = (updated % SECONDS_A_DAY).tolist()
     if not clock:
-        return written
-    between = "T" if "T" in pattern else " "
-    time = text[11:19] if "SS" in clock else text[11:16]
-    return written + between + clock.replace("HH:MM:SS", time).replace("HH:MM", time)
+        return days
+    times = {second: _clock(second, clock) for second in set(seconds)}
+    return [text + times[second] for text, second in zip(days, seconds, strict=True)]
+
+
+def _clock(second: int, pattern: str) -> str:
+    hour, minute = f"{second // 3600:02d}", f"{second // 60 % 60:02d}"
+    written = pattern.replace("HH", hour).replace("MM", minute)
+    return written.replace("SS", f"{second % 60:02d}")
 
 
 def _joined(*parts: str | None) -> str | None:
-    return ", ".join(part for part in parts if part) or None
+    return ", ".join(filter(None, parts)) or None
 
 
 def _spaced(*parts: str | None) -> str | None:
-    return " ".join(part for part in parts if part) or None
+    return " ".join(filter(None, parts)) or None
 
 
 def _house_road(flat: str | None, house: str | None, street: str | None) -> str | None:
     """`Flat 3, 12 High Street`; a name instead of a number takes a comma."""
-    if house and not house[0].isdigit():
+    if not house or not street:
         return _joined(flat, house, street)
-    return _joined(flat, _spaced(house, street))
+    between = " " if house[0].isdigit() else ", "
+    return f"{flat}, {house}{between}{street}" if flat else f"{house}{between}{street}"
 
 
 def _comma_name(family: str | None, given: str | None, middle: str | None = None) -> str | None:

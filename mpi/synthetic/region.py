@@ -133,30 +133,24 @@ def truth_rows(region: Region, records: Records) -> Iterator[tuple[Any, ...]]:
     """One row a record, as `TRUTH_COLUMNS`; `hard_case` holds words joined by `;`."""
     population = region.population
     owner = records.owner
-    names = [origin.name for origin in origins()]
-    cases: list[list[str]] = [[] for _ in owner]
+    cases = np.full(len(owner), "", dtype=object)
     for word, flags in records.hard_cases.items():
         for at in np.flatnonzero(flags).tolist():
-            cases[at].append(word)
-    age = ((EXTRACT_DAY - population.birth[owner]) / DAYS_A_YEAR).astype(int).tolist()
-    sexes = [
-        "O" if unspecified else "MF"[sex]
-        for sex, unspecified in zip(
-            population.sex[owner].tolist(),
-            population.is_unspecified_sex[owner].tolist(),
-            strict=True,
-        )
-    ]
-    for at, person in enumerate(owner.tolist()):
-        yield (
-            records.spec.name,
-            records.local_id[at],
-            f"H{person:07d}",
-            ";".join(cases[at]),
-            names[population.origin[person]],
-            sexes[at],
-            age[at],
-        )
+            cases[at] = f"{cases[at]};{word}" if cases[at] else word
+    names = np.array([origin.name for origin in origins()], dtype=object)
+    sexes = np.array(["M", "F", "O"], dtype=object)
+    sex = np.where(population.is_unspecified_sex, 2, population.sex)
+    age = ((EXTRACT_DAY - population.birth) / DAYS_A_YEAR).astype(np.int64)
+    return zip(
+        [records.spec.name] * len(owner),
+        records.local_id.tolist(),
+        [f"H{person:07d}" for person in owner.tolist()],
+        cases.tolist(),
+        names[population.origin[owner]].tolist(),
+        sexes[sex[owner]].tolist(),
+        age[owner].tolist(),
+        strict=True,
+    )
 
 
 def _write_numbers(population: Population, path: Path) -> None:

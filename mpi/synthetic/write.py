@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -18,8 +18,6 @@ from mpi.synthetic.records import Records
 
 MALFORMED_EVERY: Final = 20_000
 """Rows per malformed row; every file has at least one."""
-
-Build = Callable[[Sequence[Any]], Any]
 
 
 def write_source(records: Records, folder: Path) -> tuple[int, int]:
@@ -86,40 +84,32 @@ def _encodable(column: Sequence[Any], encoding: str) -> list[Any]:
 def _write_ndjson(
     file: TextIO, cells: Cells, template: Mapping[str, Any], malformed: list[int]
 ) -> None:
-    columns: list[Sequence[Any]] = []
-    build = _compiled(template, cells, columns)
-    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-    broken = set(malformed)
-    lines = _lines(build, columns, encode, broken)
-    file.writelines(lines)
+    objects = _encoded(template, cells)
+    for place in reversed(malformed):
+        whole = objects[place] or ""
+        objects.insert(place, whole[: len(whole) // 2])
+    file.writelines(f"{text}\n" for text in objects)
 
 
-def _lines(
-    build: Build,
-    columns: list[Sequence[Any]],
-    encode: Callable[[Any], str],
-    broken: set[int],
-) -> Iterator[str]:
-    for number, row in enumerate(zip(*columns, strict=True)):
-        line = encode(build(row))
-        if number in broken:
-            yield line[: len(line) // 2] + "\n"
-        yield line + "\n"
-
-
-def _compiled(template: Any, cells: Cells, columns: list[Sequence[Any]]) -> Build:
-    """A function from a row of `columns` to the template with its cells filled in."""
+def _encoded(template: Any, cells: Cells) -> list[str | None]:
+    """The template as JSON text, a row each, column by column; None where `when` is empty."""
     if isinstance(template, str):
-        at = len(columns)
-        columns.append(cells.column(template))
-        return lambda row: row[at]
+        return _encoded_texts(cells.column(template))
     if isinstance(template, list):
-        items = [_compiled(item, cells, columns) for item in template]
-        return lambda row: [value for item in items if (value := item(row)) is not None]
-    parts = [
-        (name, _compiled(part, cells, columns)) for name, part in template.items() if name != "when"
-    ]
+        rows = zip(*(_encoded(item, cells) for item in template), strict=True)
+        return [f"[{','.join(filter(None, row))}]" for row in rows]
+    names = [name for name in template if name != "when"]
+    pattern = "{" + ",".join(f"{json.dumps(name)}:%s" for name in names) + "}"
+    rows = zip(*(_encoded(template[name], cells) for name in names), strict=True)
     if "when" not in template:
-        return lambda row: {name: part(row) for name, part in parts}
-    when = _compiled(template["when"], cells, columns)
-    return lambda row: {name: part(row) for name, part in parts} if when(row) else None
+        return [pattern % row for row in rows]
+    present = cells.column(template["when"])
+    return [pattern % row if when else None for row, when in zip(rows, present, strict=True)]
+
+
+def _encoded_texts(column: Sequence[Any]) -> list[str | None]:
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    if column and isinstance(column[0], list):
+        return [encode(value) for value in column]
+    done: dict[Any, str] = {value: encode(value) for value in set(column)}
+    return [done[value] for value in column]
