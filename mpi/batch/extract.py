@@ -41,6 +41,8 @@ from mpi.domain.records import (
     demographics_from_dict,
     fold_versions,
 )
+from mpi.linkage.overlay import accept_versions
+from mpi.linkage.vetoes import NameRule
 from mpi.standardise.record import standardise
 from mpi.storage.bulk import BulkTransaction
 from mpi.storage.tables import RecordState, VersionState
@@ -51,8 +53,6 @@ STORED_VERSIONS: Final = 20_000
 """Versions that one worker standardises at a time."""
 JOBS_AHEAD_MAX: Final = 6
 """Jobs handed to the workers ahead of time; more would only hold memory."""
-REFOLD_RECORDS: Final = 20_000
-"""Records with several versions that are standardised again in one go."""
 
 _VERSION_COLUMNS: Final = {
     "source": pa.string(),
@@ -226,12 +226,12 @@ def extract_stored(
     progress: Progress,
     workers: int,
 ) -> None:
-    """The accepted versions of a store's records as Parquet parts, beside those of the feeds."""
+    """A store's versions, none entered in error, as Parquet parts beside those of the feeds."""
     for stale in work_folder.glob(f"{STORED_PARTS}*"):
         stale.unlink()
-    accepted = f"state = '{VersionState.ACCEPTED}'"
+    counted = f"state <> '{VersionState.ENTERED_IN_ERROR}'"
     columns = ("record", "event_at", "sequence", "digest", "content")
-    versions = bulk.read("record_version", columns, accepted)
+    versions = bulk.read("record_version", columns, counted)
     keys = bulk.read("source_record", ("number", "source", "local_id"))
     at = pc.index_in(versions["record"], keys["number"])
     rows = versions.drop(["record"]).append_column("source", keys["source"].take(at))
@@ -260,11 +260,20 @@ def _extract_versions(job: _StoredJob) -> int:
     return len(rows)
 
 
+def empty_store_table(connection: duckdb.DuckDBPyConnection) -> None:
+    """The table `stored_source_record` of a store that holds nothing, for work without one."""
+    connection.execute(
+        """create table stored_source_record
+        (number bigint, source varchar, local_id varchar, state varchar, live_version bigint)"""
+    )
+
+
 def build_record_tables(
     connection: duckdb.DuckDBPyConnection,
     *,
     parts: Path,
     trust: NumberTrust,
+    name_rule: NameRule,
     replaced_sources: Set[str] = frozenset(),
 ) -> None:
     """Tables `version` (every distinct version) and `records` (one row a live record).
@@ -274,6 +283,7 @@ def build_record_tables(
             on in the order of their keys. See `mpi.batch.engines.open_engine`.
         parts: Folder of Parquet files with `PART_SCHEMA`, the feeds' and the store's.
         trust: As given to `versions_table`.
+        name_rule: Of the model; tells a correction from another human.
         replaced_sources: Sources whose feeds are all that they have: records that only the store
             knows are left out. Elsewhere a record is left out if it was retired and has not come
             back.
@@ -282,7 +292,7 @@ def build_record_tables(
     connection.execute(_VERSION_SQL, files)
     connection.execute(_NUMBER_SQL, {"replaced": sorted(replaced_sources)})
     connection.execute(_RECORDS_SQL, files)
-    _fold_histories(connection, trust)
+    _fold_histories(connection, trust, name_rule)
 
 
 _VERSION_SQL = f"""
@@ -324,20 +334,42 @@ order by record
 """
 
 
-def _fold_histories(connection: duckdb.DuckDBPyConnection, trust: NumberTrust) -> None:
+def _fold_histories(
+    connection: duckdb.DuckDBPyConnection, trust: NumberTrust, name_rule: NameRule
+) -> None:
+    """Adds the records with several versions; table `held_version` has those that stay out."""
     rows = connection.execute(_HISTORIES_SQL).fetchall()
     histories: dict[int, list[RecordVersion]] = {}
     for record, *version in rows:
         row = dict(zip(_VERSION_COLUMNS, version, strict=True))
         histories.setdefault(record, []).append(version_from_row(**row))
-    numbers = list(histories)
-    for start in range(0, len(numbers), REFOLD_RECORDS):
-        chunk = numbers[start : start + REFOLD_RECORDS]
-        folded = [standardise(fold_versions(histories[number]), trust) for number in chunk]
-        table = pa.table({"record": chunk} | _comparison_columns(folded), schema=_RECORD_SCHEMA)
-        connection.register("folded", table)
-        connection.execute("insert into records by name select * from folded")
-        connection.unregister("folded")
+    folded: dict[str, list[Any]] = {name: [] for name in ("record", *_COMPARISON_COLUMNS)}
+    held: list[tuple[int, datetime, int, str, str]] = []
+    for number, versions in histories.items():
+        accepted, contradicting = accept_versions(versions, trust, name_rule)
+        held.extend((number, *h.version.order, str(h.reason)) for h in contradicting)
+        folded["record"].append(number)
+        for name, (value,) in _comparison_columns([standardise(accepted, trust)]).items():
+            folded[name].append(value)
+    _insert(connection, "records", pa.table(folded, schema=_RECORD_SCHEMA))
+    columns = zip(*held, strict=True) if held else ((), (), (), (), ())
+    connection.execute(_HELD_SQL)
+    arrays = [pa.array(c, t) for c, t in zip(columns, _HELD_TYPES, strict=True)]
+    _insert(connection, "held_version", pa.table(arrays, names=_HELD_NAMES))
+
+
+_HELD_NAMES = ("record", "event_at", "sequence", "digest", "reason")
+_HELD_TYPES = (pa.int64(), _VERSION_COLUMNS["event_at"], pa.int64(), pa.string(), pa.string())
+_HELD_SQL = """
+create table held_version
+(record bigint, event_at timestamptz, sequence bigint, digest varchar, reason varchar)
+"""
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    connection.register("inserted", rows)
+    connection.execute(f"insert into {table} by name select * from inserted")
+    connection.unregister("inserted")
 
 
 def version_from_row(

@@ -33,6 +33,7 @@ from mpi.batch.persons import assign_persons
 from mpi.batch.progress import Progress
 from mpi.batch.stored_tables import (
     count_rows,
+    overlay_questions,
     read_stored,
     write_edges,
     write_links,
@@ -206,6 +207,7 @@ def _gather(run: _Run, work: Path, replaced_sources: Set[str]) -> None:
         run.connection,
         parts=work,
         trust=run.model.number_trust,
+        name_rule=partition_rules(run.model).name_rule,
         replaced_sources=replaced_sources,
     )
 
@@ -226,7 +228,7 @@ def _link(run: _Run) -> list[TaskQuestion]:
     assign_persons(run.connection, grouping)
     sources = read_source_systems(run.settings.sources_folder)
     make_golden(run.connection, sources, progress=run.progress, workers=run.settings.workers_count)
-    return grouping.questions
+    return [*grouping.questions, *overlay_questions(run.connection)]
 
 
 def _write(

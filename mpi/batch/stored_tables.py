@@ -18,7 +18,7 @@ import pyarrow as pa
 from mpi.config import SourceSystem
 from mpi.domain.links import LinkOrigin
 from mpi.domain.records import COMPARISON_FIELDS
-from mpi.domain.tasks import TaskQuestion, TaskState, priority, question_digest
+from mpi.domain.tasks import TaskQuestion, TaskState, TaskType, priority, question_digest
 from mpi.linkage.model import Model
 from mpi.storage.bulk import BulkTransaction
 from mpi.storage.tables import PersonState, RecordState, VersionState
@@ -158,8 +158,11 @@ anti join stored_record_version as stored
 
 _VERSION_COLUMNS_SQL: Final = f"""
 select number, record, event_at, sequence, digest, content,
-    '{VersionState.ACCEPTED}' as state, mapping_digest, $at::timestamptz as received_at
-from new_version order by number
+    case when held_version.record is null then '{VersionState.ACCEPTED}'
+        else '{VersionState.HELD}' end as state,
+    mapping_digest, $at::timestamptz as received_at
+from new_version left join held_version using (record, event_at, sequence, digest)
+order by number
 """
 
 _RECORD_COLUMNS: Final = "number, source, local_id, state, live_version, comparison, nhs_number"
@@ -172,11 +175,12 @@ _RECORD_ROW_SQL: Final = f"""
 create or replace table record_row as
 with numbered as (
     select record, event_at, sequence, digest, number from stored_record_version
-    where state = '{VersionState.ACCEPTED}'
+    where state <> '{VersionState.ENTERED_IN_ERROR}'
     union all select record, event_at, sequence, digest, number from new_version),
 live as (
     select record, arg_max(number, (event_at, sequence, digest)) as live_version
-    from numbered group by record),
+    from numbered anti join held_version using (record, event_at, sequence, digest)
+    group by record),
 target as (
     select record_number.record as number, record_number.source, record_number.local_id,
         '{RecordState.LIVE}' as state, live_version,
@@ -353,6 +357,23 @@ def write_tasks(
     bulk.append("task", _task_rows(numbered, at))
     bulk.append("task_record", _task_record_rows(numbered))
     return len(new), len(settled)
+
+
+def overlay_questions(connection: duckdb.DuckDBPyConnection) -> list[TaskQuestion]:
+    """One question for each record that has versions held back."""
+    rows = connection.execute(
+        "select record, min(reason) from held_version group by record order by record"
+    ).fetchall()
+    return [
+        TaskQuestion(
+            type=TaskType.OVERLAY,
+            left=frozenset({record}),
+            right=frozenset(),
+            match_weight_bits=0.0,
+            reason=reason,
+        )
+        for record, reason in rows
+    ]
 
 
 def _closed_tasks(numbers: Sequence[int], at: datetime) -> pa.Table:

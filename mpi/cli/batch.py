@@ -25,9 +25,7 @@ def add_commands(app: typer.Typer) -> None:
             "mpi link people.parquet --out persons.parquet --questions questions.csv",
         )
     )(link)
-    app.command(
-        epilog=example("mpi train region-1 region-2 --version 2 --out linkage_models/dorset")
-    )(train)
+    app.command(epilog=example("mpi train feeds --version 2 --out linkage_models/dorset"))(train)
 
 
 def load(
@@ -79,10 +77,7 @@ def link(
 
 
 def train(
-    folders: Annotated[
-        list[Path],
-        typer.Argument(exists=True, file_okay=False, help="Folders of feeds.", show_default=False),
-    ],
+    folder: InputFolder,
     version: Annotated[str, typer.Option(help="The new release's name; must not exist yet.")],
     out: Annotated[Path, typer.Option(help="Folder of the model's releases.")],
     spec: Annotated[
@@ -93,5 +88,5 @@ def train(
     from mpi.batch.train import train as train_model
     from mpi.cli.progress import ShownProgress
 
-    report = train_model(folders, spec=spec, out=out, version=version, progress=ShownProgress())
+    report = train_model(folder, spec=spec, out=out, version=version, progress=ShownProgress())
     typer.echo(report.summary())

@@ -1,0 +1,92 @@
+"""Thresholds from what errors cost: a weight is enough when linking costs less than not linking.
+
+A threshold does not transfer between data sets or models (published best ones ran from -16 to +15
+bits), so each release gets its own, from pairs whose truth the NHS number tells.
+
+Source of isotonic regression by pool-adjacent-violators: Ayer et al. 1955,
+DOI 10.1214/aoms/1177728423.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+COST_RATIO: Final = 100.0
+"""A false link costs as much as this many missed ones: it can show a doctor another's allergies."""
+TASK_SHARE: Final = 0.25
+"""A question is worth a steward's time when one in four of its kind is a link."""
+BAND_BITS_MIN: Final = 3.0
+"""The least width of the review band; the share of matches climbs within about so many bits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenThresholds:
+    """Thresholds in bits, and what they were chosen by."""
+
+    link_bits: float
+    review_bits: float
+    link_share: float
+    """Share of matches asked of a weight that links."""
+    plateau: float
+    """Share of equal numbers among the heavier half; the rest are wrong numbers, not people."""
+    prior_offset_bits: float
+    """By how much the region's prior lies below that of the training records."""
+
+
+def choose_thresholds(
+    weights: npt.NDArray[np.float64],
+    labels: npt.NDArray[np.bool_],
+    *,
+    prior_offset_bits: float,
+    cost_ratio: float = COST_RATIO,
+    task_share: float = TASK_SHARE,
+) -> ChosenThresholds:
+    """The lowest weights at which linking, and asking, are worth it.
+
+    Args:
+        weights: Match weights in bits of labelled pairs, under the region's prior.
+        labels: Whether each pair is a match; parallel to `weights`.
+        prior_offset_bits: Log2 odds of the training records' prior less those of the region's.
+        cost_ratio: Cost of a false link over that of a missed one.
+        task_share: Share of matches from which a question is worth asking.
+    """
+    order = np.argsort(weights, kind="stable")
+    share = _isotonic(labels[order].astype(float))
+    plateau = float(labels[weights >= np.median(weights)].mean()) if len(weights) else 1.0
+    link_share = cost_ratio / (1 + cost_ratio)
+    link = _first_reaching(weights[order], share / plateau, link_share) + prior_offset_bits
+    review = _first_reaching(weights[order], share / plateau, task_share) + prior_offset_bits
+    link = round(link, 1)
+    return ChosenThresholds(
+        link_bits=link,
+        review_bits=round(min(review, link - BAND_BITS_MIN), 1),
+        link_share=link_share,
+        plateau=plateau,
+        prior_offset_bits=prior_offset_bits,
+    )
+
+
+def _first_reaching(
+    weights: npt.NDArray[np.float64], share: npt.NDArray[np.float64], wanted: float
+) -> float:
+    at = int(np.searchsorted(share, wanted))
+    return float(weights[min(at, len(weights) - 1)]) if len(weights) else 0.0
+
+
+def _isotonic(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The non-decreasing sequence nearest to the values in least squares."""
+    means: list[float] = []
+    counts: list[int] = []
+    for value in values.tolist():
+        mean, count = value, 1
+        while means and means[-1] >= mean:
+            before, held = means.pop(), counts.pop()
+            mean = (mean * count + before * held) / (count + held)
+            count += held
+        means.append(mean)
+        counts.append(count)
+    return np.repeat(np.array(means), counts)

@@ -1,0 +1,52 @@
+"""Telling a correction from another human on the same local id.
+
+Hospitals reuse numbers and clerks overwrite records. A version that contradicts the one before it
+as vetoes (c) to (e) do is held: the old one stays live until a steward says what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mpi.domain.identifiers import NumberTrust
+from mpi.domain.links import VetoReason
+from mpi.domain.records import RecordVersion, SourceRecord, fold_versions
+from mpi.linkage.vetoes import NameRule, find_record_veto
+from mpi.standardise.record import standardise
+
+OVERLAY_REASONS = frozenset(
+    {VetoReason.CONFLICTING_DEMOGRAPHICS, VetoReason.CONFLICTING_BIRTH_DATES, VetoReason.TWINS}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldVersion:
+    """A version that is not live because it seems to be about another human."""
+
+    version: RecordVersion
+    reason: VetoReason
+
+
+def accept_versions(
+    versions: Sequence[RecordVersion], trust: NumberTrust, name_rule: NameRule
+) -> tuple[SourceRecord, tuple[HeldVersion, ...]]:
+    """The record that its versions make, without those that contradict what came before them.
+
+    Args:
+        versions: At least one version of one key, in any order; those entered in error left out.
+        trust: Which NHS numbers are trusted.
+        name_rule: When two given names may be one human's, of the model.
+    """
+    ordered = fold_versions(versions).versions
+    accepted = [ordered[0]]
+    held: list[HeldVersion] = []
+    for version in ordered[1:]:
+        before = standardise(SourceRecord(version.key, (accepted[-1],)), trust)
+        after = standardise(SourceRecord(version.key, (version,)), trust)
+        reason = find_record_veto(before, after, name_rule)
+        if reason in OVERLAY_REASONS:
+            held.append(HeldVersion(version, reason))
+        else:
+            accepted.append(version)
+    return SourceRecord(versions[0].key, tuple(accepted)), tuple(held)
