@@ -163,14 +163,23 @@ def _unnumbered(segments: list[str]) -> tuple[str, str]:
 
 def _street(text: str) -> str:
     """The words up to the one that ends a street's name."""
-    words = text.split()
-    words[1:] = [*words[1:-1], *map(_street_ending, words[1:][-1:])]
+    words = _without_slips(text.split())
     for endings in (_STREET_ENDINGS, _PLACE_ENDINGS):
         for index, word in enumerate(words[1:], 1):
             if word in endings:
                 has_quarter = words[index + 1 : index + 2] and words[index + 1] in _QUARTERS
                 return " ".join(words[: index + (2 if has_quarter else 1)])
     return " ".join(words[:_STREET_WORDS_MAX])
+
+
+def _without_slips(words: list[str]) -> list[str]:
+    """The words with a missing space before the last ending put back, or its slip put right."""
+    *before, last = words or [""]
+    for ending in _LONG_ENDINGS:
+        stem = last.removesuffix(ending)
+        if len(ending) > _MISSPELT_CHARACTERS_MIN and last != stem and len(stem) > 2:
+            return [*before, stem, _SHORT[ending]]
+    return [*before, _street_ending(last)] if before else words
 
 
 def _street_ending(word: str) -> str:

@@ -33,6 +33,7 @@ _ENDS: Final = (
     (r"(?<=[OE]V)A$", ""),  # IVANOVA, IVANOV
 )
 _CONSONANTS: Final = (
+    (r"X", "KS"),  # from here on X is the sound of CH
     (r"SCHW", "SW"),
     (r"SCH|SZ|SH|ZH|RZ", "S"),
     (r"TCH|CZ|^CH(?=[AEIOUY])|CH(?=[^RLTO]|$)", "X"),
@@ -41,12 +42,11 @@ _CONSONANTS: Final = (
     (r"GHT", "T"),
     (r"(?<=[AEIOU])GH", ""),  # HUGHES, GALLAGHER
     (r"(?<=M)P(?=[ST])", ""),  # THOMPSON, THOMSON
-    (r"(?<=[AO])W(?=[AEIOU])|W(?=SK)", "F"),  # NOWAK, NOVAK
+    (r"(?<=[AO])W(?=[AIOU])|W(?=SK)", "F"),  # NOWAK, NOVAK
     (r"DT", "T"),
     (r"DGE?", "J"),
     (r"G(?=[EY])", "J"),
     (r"CK|QU|Q", "K"),
-    (r"X", "KS"),
     (r"C(?=[EIY])", "S"),
     (r"C", "K"),
     (r"Z", "S"),
