@@ -86,20 +86,17 @@ def _print_person(person: PersonAnswer, records: CrossReferences, console: Conso
 
 
 def _golden_rows(golden: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Field, value and where the value comes from."""
+    """Field, value and the record that says so; a list has a row for each entry."""
     for name, content in golden.items():
-        value = content.get("value") if isinstance(content, Mapping) else content
-        origin = content.get("record", "") if isinstance(content, Mapping) else ""
-        yield _name(name), _words(value), str(origin)
+        for entry in content if isinstance(content, list) else [content]:
+            has_origin = isinstance(entry, Mapping) and "value" in entry
+            value, origin = (entry["value"], entry["record"]) if has_origin else (entry, "")
+            yield _name(name), _words(value), origin
 
 
 def _words(value: Any) -> str:
-    """A golden value as text; lists and parts on one line."""
-    if isinstance(value, Mapping):
-        return " ".join(_words(part) for part in value.values())
-    if isinstance(value, list):
-        return "; ".join(_words(part) for part in value)
-    return str(value)
+    """A golden value on one line."""
+    return ", ".join(value.values()) if isinstance(value, Mapping) else str(value)
 
 
 def _evidence_words(evidence: Evidence) -> str:
