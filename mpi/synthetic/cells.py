@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpi.synthetic.days import iso_dates
-from mpi.synthetic.records import SECONDS_A_DAY, Records
+from mpi.synthetic.rows import SECONDS_A_DAY, Records
 
 MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 Column = Sequence[Any]

@@ -30,8 +30,8 @@ from mpi.synthetic.figures import (
 from mpi.synthetic.households import EXTRACT_DAY
 from mpi.synthetic.people import Flags, Integers, Population
 from mpi.synthetic.places import NO_FIXED_ABODE
-from mpi.synthetic.records import Records
 from mpi.synthetic.region import Region
+from mpi.synthetic.rows import Records
 from mpi.synthetic.written_names import UNKNOWN
 
 NHS_SYSTEMS: Final = ("gp", "dorset-county", "poole", "bournemouth", "dorset-healthcare")

@@ -20,7 +20,8 @@ from mpi.synthetic.names import origins
 from mpi.synthetic.people import Population
 from mpi.synthetic.places import Dwellings
 from mpi.synthetic.population import make_population
-from mpi.synthetic.records import Records, draw_records
+from mpi.synthetic.records import draw_records
+from mpi.synthetic.rows import Records
 from mpi.synthetic.sources import get_source, list_source_names
 from mpi.synthetic.write import write_source
 

@@ -14,7 +14,7 @@ from typing import Any, Final, TextIO
 
 from mpi.synthetic.cells import Cells
 from mpi.synthetic.corruption import fold_accents
-from mpi.synthetic.records import Records
+from mpi.synthetic.rows import Records
 
 MALFORMED_EVERY: Final = 20_000
 """Rows per malformed row; every file has at least one."""
