@@ -154,7 +154,8 @@ def _unnumbered(segments: list[str]) -> tuple[str, str]:
     found = _NUMBER_LAST.match(segments[0])
     if found:
         return found[3] or "", f"{found[2]} {_street(found[1])}"
-    for index, line in enumerate(segments[:3]):
+    for index, raw_line in enumerate(segments[:3]):
+        line = " ".join(_without_slips(raw_line.split()))
         if not _ENDINGS.isdisjoint(line.split()[1:]):
             name = segments[index - 1] if index else ""
             return "", f"{name} {_street(line)}"

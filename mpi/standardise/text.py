@@ -31,10 +31,21 @@ def fold_text(text: str) -> str:
     """
     text = text[:FIELD_CHARACTERS_MAX]
     if not text.isascii():
-        text = anyascii(text.translate(_LOOKALIKES))[:FIELD_CHARACTERS_MAX]
+        text = anyascii(_unmangled(text).translate(_LOOKALIKES))[:FIELD_CHARACTERS_MAX]
     if not text.isprintable():
         text = text.translate(_CONTROLS)
     return " ".join(text.upper().replace("`", "'").split())
+
+
+def _unmangled(text: str) -> str:
+    """`MÃ¼ller` is MÜLLER: UTF-8 that was read as Windows-1252 on its way, as exports often are.
+
+    Other text in Windows-1252 is hardly ever valid UTF-8 by chance; JOÃO is not.
+    """
+    try:
+        return text.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def fold_code(text: str) -> str:

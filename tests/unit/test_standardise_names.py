@@ -37,6 +37,8 @@ def person(**fields):
         ("SMITH, John", "SMITH"),
         ("SM1TH", "SMITH"),
         ("Żółć", "ZOLC"),
+        ("MÃ¼ller", "MULLER"),
+        ("JOÃO", "JOAO"),
         ("Иванова", "IVANOVA"),
         ("unknown", None),
         ("N/K", None),
@@ -163,6 +165,12 @@ def test_kaur_between_names_is_half_a_family_name_and_no_middle_name():
     assert record.middle_names == ()
     assert record.family_parts == ("GILL", "KAUR")
     assert record.name_bag == "GILL HARPREET KAUR"
+
+
+def test_a_placeholder_split_over_two_fields_names_nobody():
+    assert person(given_name="NOT", middle_name="KNOWN").given_names == ()
+    twin = person(given_name="Twin", middle_name="2", family_name="Okafor")
+    assert (twin.given_name, twin.middle_names, twin.birth_order) == (None, (), "2")
 
 
 def test_twins_who_share_a_middle_name_share_no_given_form():

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mpi.domain.demographics import TEXT_FIELDS, Demographics, PreviousAddress, PreviousName
-from mpi.domain.identifiers import NumberTrust, RecordKey
+from mpi.domain.identifiers import NumberTrust
 from mpi.domain.records import COMPARISON_FIELDS, TUPLE_FIELDS, ComparisonRecord
 from mpi.limits import FIELD_CHARACTERS_MAX, HISTORY_VALUES_MAX
 from mpi.standardise.addresses import standardise_address
@@ -146,6 +146,11 @@ def test_ten_megabytes_in_every_field_are_cut_and_standardised():
     )
 
 
+def test_of_a_long_history_the_most_recent_values_stay():
+    earlier = [Demographics(family_name=f"Name{chr(65 + number)}") for number in range(26)]
+    record = standardise_demographics("gp", Demographics(family_name="Zed"), earlier, TRUST)
+    assert record.family_names == ("ZED", *(f"NAME{chr(65 + number)}" for number in range(15)))
+
+
 def test_a_record_without_content_has_no_values():
     assert standardise_demographics("gp", Demographics(), (), TRUST) == ComparisonRecord()
-    assert RecordKey("gp", "1").source == "gp"
