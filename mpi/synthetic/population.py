@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 
 from mpi.synthetic import contacts, family_life, naming
+from mpi.synthetic.holders import systematic_sample
 from mpi.synthetic.households import (
     DAYS_A_YEAR,
     EXTRACT_DAY,
@@ -121,7 +122,7 @@ def _numbers(
     current = numbers[:people].copy()
     left = numbers[people:]
     before = np.zeros(people, dtype=np.int64)
-    wanted = np.flatnonzero(random.random(people) < SECOND_NUMBER_SHARE)[: len(left)]
+    wanted = systematic_sample(np.full(people, SECOND_NUMBER_SHARE), random)[: len(left)]
     before[wanted] = left[: len(wanted)]
     is_sharing = np.zeros(people, dtype=bool)
     pairs = int(people * SHARED_NUMBER_SHARE + random.random())
@@ -182,7 +183,8 @@ def _homeless(members: Members, random: Generator) -> Flags:
         np.bincount(members.household)[members.household] <= 2
     )
     share = HOMELESS_SHARE / max(alone.mean(), 1e-9)
-    chosen: Flags = alone & (random.random(len(alone)) < share)
+    chosen = np.zeros(len(alone), dtype=bool)
+    chosen[systematic_sample(np.where(alone, min(share, 1.0), 0.0), random)] = True
     return chosen
 
 
