@@ -140,10 +140,10 @@ def count_levels(
         Comparison -> counts in the order of its levels. Pairs with a missing value are not counted.
     """
     tables = compile_settings(model)["comparisons"]
-    cases = ",\n".join(f"{_level_case(table)} as level_{i}" for i, table in enumerate(tables))
+    cases = ",\n".join(f"{level_case(table)} as level_{i}" for i, table in enumerate(tables))
     connection.execute(f"create or replace temp table chosen_pair as {pairs_sql}")
     connection.execute(
-        f"create or replace temp table pair_level as select {cases} from ({_sides_sql(model)})"
+        f"create or replace temp table pair_level as select {cases} from ({sides_sql(model)})"
     )
     counts = {
         comparison.name: _level_counts(connection, f"level_{i}", len(comparison.levels))
@@ -153,7 +153,7 @@ def count_levels(
     return counts
 
 
-def _level_case(table: Mapping[str, Any]) -> str:
+def level_case(table: Mapping[str, Any]) -> str:
     """The index of the level a pair falls on, -1 for missing."""
     levels = table["comparison_levels"]
     first = -1 if levels[0].get("is_null_level") else 0
@@ -166,8 +166,9 @@ def _level_case(table: Mapping[str, Any]) -> str:
     return f"case {' '.join(cases)} end"
 
 
-def _sides_sql(model: Model) -> str:
-    columns = ", ".join(
+def sides_sql(model: Model, *, more: str = "") -> str:
+    """The query of the pairs of `chosen_pair` with both sides' fields, and more columns."""
+    columns = more + ", ".join(
         f"{side}.{field} as {field}_{side}"
         for field in comparison_fields(model)
         for side in ("l", "r")
