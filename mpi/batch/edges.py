@@ -32,8 +32,6 @@ from mpi.linkage.splink_settings import (
 BLOCK_RECORDS_MAX: Final = 2_000
 """A block of this many records is two million pairs; the stop list ends far below it."""
 
-logging.getLogger("splink").setLevel(logging.ERROR)
-
 
 @dataclass(frozen=True, slots=True)
 class CrowdedKey:
@@ -142,6 +140,7 @@ def _predict(connection: duckdb.DuckDBPyConnection, model: Model, *, threshold_b
     """Name of the table that Splink scored."""
     api = DuckDBAPI(connection=connection)
     linker = Linker(api.register("splink_input"), compile_settings(model))
+    logging.getLogger("splink").setLevel(logging.ERROR)  # A linker turns its own messages on.
     for column in frequency_columns(model):
         table = f"lookup_{column.name}"
         connection.execute(

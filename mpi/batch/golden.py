@@ -72,10 +72,10 @@ join assignment using (record)
 
 def _chunks(connection: duckdb.DuckDBPyConnection, persons: int) -> Iterator[pa.Table]:
     for start in range(1, persons + 1, PERSONS_AT_ONCE):
-        yield connection.execute(
+        yield connection.sql(
             """select person_id, source, local_id, event_at, digest, content from current
             where place between ? and ? order by place""",
-            [start, start + PERSONS_AT_ONCE - 1],
+            params=[start, start + PERSONS_AT_ONCE - 1],
         ).to_arrow_table()
 
 

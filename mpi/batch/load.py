@@ -225,7 +225,7 @@ def _link(run: _Run) -> list[TaskQuestion]:
     grouping = group_records(
         run.connection, rules=partition_rules(run.model), progress=run.progress
     )
-    assign_persons(run.connection, grouping)
+    assign_persons(run.connection, grouping, link_bits=run.model.thresholds.link_bits)
     sources = read_source_systems(run.settings.sources_folder)
     make_golden(run.connection, sources, progress=run.progress, workers=run.settings.workers_count)
     return [*grouping.questions, *overlay_questions(run.connection)]

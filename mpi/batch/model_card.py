@@ -31,9 +31,9 @@ def _introduction(model: Model, training: Training) -> Iterator[str]:
         f"{len(model.comparisons)} ways; each way adds match weight in bits (log2 odds), and the "
         f"sum starts at {model.prior_bits:.2f} bits, the odds that two random records of the "
         "region are one person. m is the share of true matches on a level, u that of random "
-        "non-matches; the weight of a level is log2(m/u). Pairs whose records hold equal trusted NHS numbers "
-        "count as matches, pairs with different ones as non-matches; the NHS number's own levels "
-        "are fixed by the spec."
+        "non-matches; the weight of a level is log2(m/u). Pairs whose records hold equal trusted "
+        "NHS numbers count as matches, pairs with different ones as non-matches; the NHS number's "
+        "own levels are fixed by the spec."
     )
     yield ""
     yield f"{len(training.stop_list):,} blocking values are stop-listed."
@@ -43,14 +43,16 @@ def _introduction(model: Model, training: Training) -> Iterator[str]:
 def _thresholds(model: Model, chosen: ChosenThresholds) -> Iterator[str]:
     yield "## Thresholds"
     yield ""
-    yield f"* Links from **{model.thresholds.link_bits:+.1f} bits**: a false link costs as much as "
     yield (
-        f"  {COST_RATIO:.0f} missed ones, so a weight links when {chosen.link_share:.1%} of the "
-        "labelled pairs of that weight are matches."
+        f"* Links from **{model.thresholds.link_bits:+.1f} bits**. A false link costs as much as "
+        f"{COST_RATIO:.0f} missed ones, so a weight links when {chosen.link_share:.1%} of the "
+        f"labelled pairs of that weight are matches: {chosen.calibrated_link_bits:+.1f} bits, and "
+        "no less than the spec says."
     )
     yield (
-        f"* Questions from **{model.thresholds.review_bits:+.1f} bits**: from there at least "
-        f"{TASK_SHARE:.0%} are matches, worth a steward's time."
+        f"* Questions from **{model.thresholds.review_bits:+.1f} bits**: worth a steward's time "
+        f"where at least {TASK_SHARE:.0%} are matches ({chosen.calibrated_review_bits:+.1f} bits), "
+        "and no less than the spec says, which keeps the queue short."
     )
     yield (
         f"* Weights within {model.thresholds.ambiguity_bits:.1f} bits of one another are about as "
@@ -111,5 +113,6 @@ def _limits() -> Iterator[str]:
     yield (
         "The shipped release comes from a synthetic region calibrated to published error rates, "
         "not from real records: an installation trains its own release, and checks it with "
-        "`mpi evaluate` or by clerical review, before it links anyone. Levels that training hardly saw keep close to the spec."
+        "`mpi evaluate` or by clerical review, before it links anyone. Levels that training "
+        "hardly saw keep close to the spec."
     )

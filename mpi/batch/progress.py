@@ -1,6 +1,6 @@
 """How long work tells what it is doing, without knowing who watches.
 
-A bulk load takes minutes; a terminal shows bars, a benchmark collects seconds, a test wants silence.
+A bulk load takes minutes; a terminal shows bars, a benchmark collects seconds, a test wants none.
 """
 
 from __future__ import annotations

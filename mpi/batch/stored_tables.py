@@ -316,10 +316,10 @@ def write_persons(
 _PERSON_ROW_SQL: Final = f"""
 create or replace table person_row as
 with holder as (
-    select home_row.home_id as id, assignment.person_id as redirect
-    from home_row join assignment using (record) group by all
-    qualify row_number() over (
-        partition by home_row.home_id order by count(*) desc, assignment.person_id) = 1),
+    select home_id as id, person_id as redirect
+    from (select home_row.home_id, assignment.person_id, count(*) as held
+          from home_row join assignment using (record) group by all) as held_by
+    qualify row_number() over (partition by home_id order by held desc, person_id) = 1),
 id as (
     select person_id as id from assignment union select home_id from home_row
     union select remembered_id from home_row where remembered_id is not null
@@ -423,8 +423,7 @@ def _task_record_rows(tasks: _Numbered) -> pa.Table:
 
 
 def _query(connection: duckdb.DuckDBPyConnection, sql: str, **parameters: Any) -> pa.Table:
-    result = connection.execute(sql, parameters or None)
-    return result.to_arrow_table()
+    return connection.sql(sql, params=parameters or None).to_arrow_table()
 
 
 def _make_table(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:

@@ -15,12 +15,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-COST_RATIO: Final = 100.0
+from mpi.linkage.model import Thresholds
+
+COST_RATIO: Final = 20.0
 """A false link costs as much as this many missed ones: it can show a doctor another's allergies."""
-TASK_SHARE: Final = 0.25
-"""A question is worth a steward's time when one in four of its kind is a link."""
-BAND_BITS_MIN: Final = 3.0
-"""The least width of the review band; the share of matches climbs within about so many bits."""
+TASK_SHARE: Final = 0.1
+"""A question is worth a steward's time when one in ten of its kind is a link."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,9 @@ class ChosenThresholds:
 
     link_bits: float
     review_bits: float
+    calibrated_link_bits: float
+    """Where the labelled pairs alone would put the first."""
+    calibrated_review_bits: float
     link_share: float
     """Share of matches asked of a weight that links."""
     plateau: float
@@ -41,13 +44,19 @@ def choose_thresholds(
     weights: npt.NDArray[np.float64],
     labels: npt.NDArray[np.bool_],
     *,
+    spec: Thresholds,
     prior_offset_bits: float,
     cost_ratio: float = COST_RATIO,
     task_share: float = TASK_SHARE,
 ) -> ChosenThresholds:
-    """The lowest weights at which linking, and asking, are worth it.
+    """The lowest weights at which linking, and asking, are worth it, but no lower than the spec's.
+
+    The spec's thresholds stand for what labels cannot show: numbers that are wrong look like
+    matches missed, and people of the whole region who share a name and a birth date by chance are
+    more than those of a sample.
 
     Args:
+        spec: Thresholds of the model's spec.
         weights: Match weights in bits of labelled pairs, under the region's prior.
         labels: Whether each pair is a match; parallel to `weights`.
         prior_offset_bits: Log2 odds of the training records' prior less those of the region's.
@@ -60,10 +69,11 @@ def choose_thresholds(
     link_share = cost_ratio / (1 + cost_ratio)
     link = _first_reaching(weights[order], share / plateau, link_share) + prior_offset_bits
     review = _first_reaching(weights[order], share / plateau, task_share) + prior_offset_bits
-    link = round(link, 1)
     return ChosenThresholds(
-        link_bits=link,
-        review_bits=round(min(review, link - BAND_BITS_MIN), 1),
+        link_bits=max(round(link, 1), spec.link_bits),
+        review_bits=max(round(review, 1), spec.review_bits),
+        calibrated_link_bits=link,
+        calibrated_review_bits=review,
         link_share=link_share,
         plateau=plateau,
         prior_offset_bits=prior_offset_bits,

@@ -100,7 +100,12 @@ def _read_spec(path: Path) -> dict[str, Any]:
 def _thresholds(training: Training) -> ChosenThresholds:
     prior = training.prior
     offset = math.log2(prior / (1 - prior)) - training.model.prior_bits
-    return choose_thresholds(training.weights, training.labels, prior_offset_bits=offset)
+    return choose_thresholds(
+        training.weights,
+        training.labels,
+        spec=training.model.thresholds,
+        prior_offset_bits=offset,
+    )
 
 
 def spec_with_parameters(tables: Mapping[str, Any], model: Model) -> dict[str, Any]:
