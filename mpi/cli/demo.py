@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ SEED: Final = 42
 PEOPLE_DEFAULT: Final = 20_000
 EXAMPLE_RECORDS_COUNT: Final = 5
 """The people asked about are known to several sources, or there is little to see."""
+FOLDER_DEFAULT: Final = Path("demo")
 MARKER: Final = ".made-by-mpi-demo"
 
 
@@ -63,7 +65,7 @@ def demo(
     ] = PEOPLE_DEFAULT,
     seed: Annotated[int, typer.Option(min=0, help="The same seed, the same region.")] = SEED,
     folder: Annotated[Path, typer.Option(help="Where it works; an earlier demo is replaced.")] = (
-        Path("demo")
+        FOLDER_DEFAULT
     ),
     as_json: AsJson = False,
 ) -> None:
@@ -148,7 +150,7 @@ def _ask(demonstration: Demonstration) -> None:
     with demonstration.timed("resolve"):
         for words, question in _questions(examples):
             _say(words)
-            print_answer(desk.resolve(question))
+            print_answer(desk.resolve(question), is_brief=True)
 
 
 def _questions(examples: list[ExampleRecord]) -> Iterator[tuple[str, Question]]:
@@ -170,7 +172,7 @@ def _questions(examples: list[ExampleRecord]) -> Iterator[tuple[str, Question]]:
             "postcode": chosen["postcode"],
         }
         yield (
-            f"6. Who is {', '.join(asked.values())} (one letter wrong)?",
+            f"6. Who is {', '.join(asked.values())} (two letters exchanged)?",
             question_from_fields(asked),
         )
 
@@ -194,10 +196,12 @@ def _tell(demonstration: Demonstration) -> None:
     total = demonstration.seconds["total"]
     typer.echo(f"Took {total:.0f} s and at most {measured['peak_memory_mib']:,} MiB of memory.")
     where = f"--database-url {demonstration.settings.database_url}"
+    mpi = sys.argv[0] if Path(sys.argv[0]).name == "mpi" else "mpi"
     _say("Go on with:")
-    typer.echo("  make serve")
-    typer.echo(f"  mpi evaluate {demonstration.folder}/feeds {where}")
-    typer.echo(f"  mpi report --out {demonstration.folder}/report.html {where}")
+    if demonstration.folder == FOLDER_DEFAULT:
+        typer.echo("  make serve")
+    for command in ("serve", f"report --out {demonstration.folder}/report.html"):
+        typer.echo(f"  {mpi} {command} {where}")
 
 
 def _say(words: str) -> None:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -20,6 +21,7 @@ import mpi
 from mpi.cli import ask, batch, demo, measure, region, server, store
 from mpi.errors import MpiError
 
+DEBUG_VARIABLE: Final = "MPI_DEBUG"
 INTERRUPTED_STATUS: Final = 128 + signal.SIGINT
 CLOSED_PIPE_STATUS: Final = 141
 """128 + SIGPIPE, as a shell reports a program whose reader went away (`mpi ... | head`)."""
@@ -55,6 +57,8 @@ def _options(
 
 def run() -> None:
     """The console script: runs the command line's words and ends with the exit status."""
+    if os.environ.get(DEBUG_VARIABLE) != "1":
+        warnings.simplefilter("ignore")  # For developers, whose tests turn them into errors.
     status = exit_status(sys.argv[1:])
     _close_output()
     sys.exit(status)
@@ -117,7 +121,7 @@ def _unforeseen(error: Exception) -> str:
 
 
 def _fail(sentence: str, status: int) -> int:
-    if os.environ.get("MPI_DEBUG") == "1":
+    if os.environ.get(DEBUG_VARIABLE) == "1":
         traceback.print_exc()
     typer.echo(f"mpi: {sentence}", err=True)
     return status

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mpi.domain.demographics import Demographics
 from mpi.domain.links import rounded_bits
 from mpi.linkage.explain import MISSING_NAME
 
@@ -19,6 +21,17 @@ if TYPE_CHECKING:
     from mpi.services.answers import CrossReferences, Evidence, PairExplanation, PersonAnswer
     from mpi.synthetic.figures import Figure
 
+BRIEF_FIELDS: Final = (
+    "given_name",
+    "family_name",
+    "date_of_birth",
+    "sex",
+    "address",
+    "town",
+    "postcode",
+    "nhs_number",
+)
+_FIELDS: Final = tuple(field.name for field in fields(Demographics))
 BAR_CHARACTERS_MAX: Final = 12
 BITS_A_CHARACTER: Final = 2.0
 WEIGHT_DECIMALS: Final = 6
@@ -57,8 +70,10 @@ def print_figures(figures: Iterable[Figure], console: Console | None = None) -> 
     shown.print(table)
 
 
-def print_answer(resolved: Resolved, console: Console | None = None) -> None:
-    """Each person who answers the question, the best first."""
+def print_answer(
+    resolved: Resolved, *, is_brief: bool = False, console: Console | None = None
+) -> None:
+    """Each person who answers the question, the best first; briefly: the fields that identify."""
     shown = console or Console()
     answer = resolved.answer
     if not answer.persons:
@@ -68,26 +83,32 @@ def print_answer(resolved: Resolved, console: Console | None = None) -> None:
     elif answer.asked_id:
         shown.print(f"{answer.asked_id} is no longer in use; its records now belong to:")
     for person, records in zip(answer.persons, resolved.records, strict=True):
-        _print_person(person, records, shown)
+        _print_person(person, records, is_brief, shown)
     if not answer.is_complete:
         shown.print("There may be more: ask more precisely.")
 
 
-def _print_person(person: PersonAnswer, records: CrossReferences, console: Console) -> None:
+def _print_person(
+    person: PersonAnswer, records: CrossReferences, is_brief: bool, console: Console
+) -> None:
     console.print(Text(f"Person {person.person_id}", style="bold"))
     if person.evidence:
         console.print(Text(f"  {_evidence_words(person.evidence)}"))
     table = Table(box=None, show_header=False, padding=(0, 2))
-    for name, value, source in _golden_rows(person.golden):
-        table.add_row(name, Text(value), Text(source, style="dim"))
-    keys = ", ".join(str(each.record) for each in records.records)
-    table.add_row(f"{len(records.records)} records", Text(keys), "")
+    table.add_column()
+    table.add_column(overflow="fold")
+    table.add_column(style="dim", overflow="fold")
+    for name, value, source in _golden_rows(person.golden, is_brief):
+        table.add_row(name, Text(value), Text(source))
+    known = Text("\n".join(str(each.record) for each in records.records))
+    table.add_row(f"{len(records.records)} records", known, "")
     console.print(table)
 
 
-def _golden_rows(golden: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _golden_rows(golden: Mapping[str, Any], is_brief: bool) -> Iterator[tuple[str, str, str]]:
     """Field, value and the record that says so; a list has a row for each entry."""
-    for name, content in golden.items():
+    for name in BRIEF_FIELDS if is_brief else _FIELDS:
+        content = golden.get(name, [])
         for entry in content if isinstance(content, list) else [content]:
             has_origin = isinstance(entry, Mapping) and "value" in entry
             value, origin = (entry["value"], entry["record"]) if has_origin else (entry, "")
