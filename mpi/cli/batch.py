@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from mpi.cli.choices import DatabaseUrl, InputFile, InputFolder, chosen_settings, example
+from mpi.cli.choices import DatabaseUrl, InputFile, InputFolder, chosen_settings, examplefrom mpi.config import read_settings
 
 SPEC_DEFAULT: Final = Path("linkage_models/dorset/spec.toml")
 
@@ -60,6 +60,13 @@ def link(
     questions: Annotated[
         Path | None, typer.Option(help="Also write what a steward should be asked.")
     ] = None,
+    trust_scheme: Annotated[
+        bool,
+        typer.Option(
+            "--trust-scheme",
+            help="Numbers of another scheme that differ keep records apart, as NHS numbers do.",
+        ),
+    ] = False,
 ) -> None:
     """Link any CSV or Parquet file of people, with no store.
 
@@ -71,7 +78,13 @@ def link(
     from mpi.cli.progress import ShownProgress
 
     report = link_file(
-        file, out=out, edges_out=edges, questions_out=questions, progress=ShownProgress()
+        file,
+        out=out,
+        edges_out=edges,
+        questions_out=questions,
+        is_scheme_trusted=trust_scheme,
+        settings=read_settings(),
+        progress=ShownProgress(),
     )
     typer.echo(report.summary())
 

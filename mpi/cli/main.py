@@ -60,8 +60,7 @@ def run() -> None:
     if os.environ.get(DEBUG_VARIABLE) != "1":
         warnings.simplefilter("ignore")  # For developers, whose tests turn them into errors.
     status = exit_status(sys.argv[1:])
-    _close_output()
-    sys.exit(status)
+    sys.exit(status if _flush_output() else status or CLOSED_PIPE_STATUS)
 
 
 def exit_status(words: Sequence[str]) -> int:
@@ -82,6 +81,10 @@ def exit_status(words: Sequence[str]) -> int:
         return _fail("interrupted; nothing half-written was kept", INTERRUPTED_STATUS)
     except BrokenPipeError:
         return CLOSED_PIPE_STATUS
+    except SystemExit as ended:  # Rich ends so when its reader goes away, and nothing else does.
+        if isinstance(ended.__context__, BrokenPipeError):
+            return CLOSED_PIPE_STATUS
+        raise
     except typer.TyperException as error:
         return _fail(f"{_sentence(error.format_message())}; see --help", USAGE_STATUS)
     except MpiError as error:
@@ -131,9 +134,11 @@ def _sentence(message: str) -> str:
     return message.strip().rstrip(".")
 
 
-def _close_output() -> None:
-    """Flushes while a closed pipe can still be met quietly, which the interpreter's end cannot."""
+def _flush_output() -> bool:
+    """Whether all was written; here a closed pipe can be met quietly, at the very end it cannot."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from decimal import Decimal
 
 import pytest
@@ -15,6 +18,7 @@ from mpi.storage.engine import open_store
 from mpi.storage.unit_of_work import reading
 from tests.small_region import ADA, person_id
 
+START = "import sys; sys.argv[0] = 'mpi'; from mpi.cli.main import run; run()"
 CANARY = "Canary-XYZZY"
 
 
@@ -118,3 +122,14 @@ def test_a_store_that_does_not_exist_is_not_asked(run, tmp_path):
     )
     assert status == 6
     assert err.startswith("mpi: store: ")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["explain", "gp:G1", "ed:E/7"]], ids=" ".join)
+def test_a_reader_who_goes_away_ends_the_command_quietly(installation, words):
+    command = [sys.executable, "-c", START, *words]
+    with subprocess.Popen(
+        command, env=os.environ | installation, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait() == 141
