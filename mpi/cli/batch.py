@@ -7,7 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from mpi.cli.choices import DatabaseUrl, InputFile, InputFolder, chosen_settings, examplefrom mpi.config import read_settings
+from mpi.cli.choices import DatabaseUrl, InputFile, InputFolder, chosen_settings, example
+from mpi.config import read_settings
 
 SPEC_DEFAULT: Final = Path("linkage_models/dorset/spec.toml")
 
