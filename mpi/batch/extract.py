@@ -47,6 +47,8 @@ from mpi.standardise.record import standardise
 from mpi.storage.bulk import BulkTransaction
 from mpi.storage.tables import RecordState, VersionState
 
+ENTERED_IN_ERROR: Final = "entered_in_error"
+"""Why a version does not count that its source withdrew; the other reasons are vetoes."""
 STORED_PARTS: Final = "stored-"
 """Begins the names of parts that come from the store, not from a feed."""
 STORED_VERSIONS: Final = 20_000
@@ -61,6 +63,7 @@ _VERSION_COLUMNS: Final = {
     "sequence": pa.int64(),
     "digest": pa.string(),
     "content": pa.string(),
+    "is_error": pa.bool_(),
 }
 _COMPARISON_COLUMNS: Final = {
     name: pa.list_(pa.string()) if name in TUPLE_FIELDS else pa.string()
@@ -205,6 +208,7 @@ def versions_table(
         "sequence": [version.sequence for version in versions],
         "digest": [version.digest for version in versions],
         "content": list(contents),
+        "is_error": [version.is_entered_in_error for version in versions],
     }
     records = [standardise(fold_versions((version,)), trust) for version in versions]
     return pa.table(columns | _comparison_columns(records), schema=PART_SCHEMA)
@@ -226,16 +230,17 @@ def extract_stored(
     progress: Progress,
     workers: int,
 ) -> None:
-    """A store's versions, none entered in error, as Parquet parts beside those of the feeds."""
+    """A store's versions as Parquet parts beside those of the feeds."""
     for stale in work_folder.glob(f"{STORED_PARTS}*"):
         stale.unlink()
-    counted = f"state <> '{VersionState.ENTERED_IN_ERROR}'"
-    columns = ("record", "event_at", "sequence", "digest", "content")
-    versions = bulk.read("record_version", columns, counted)
+    columns = ("record", "event_at", "sequence", "digest", "content", "state")
+    versions = bulk.read("record_version", columns)
     keys = bulk.read("source_record", ("number", "source", "local_id"))
     at = pc.index_in(versions["record"], keys["number"])
     rows = versions.drop(["record"]).append_column("source", keys["source"].take(at))
-    rows = rows.append_column("local_id", keys["local_id"].take(at)).select(list(_VERSION_COLUMNS))
+    rows = rows.append_column("local_id", keys["local_id"].take(at))
+    is_error = pc.equal(rows["state"], str(VersionState.ENTERED_IN_ERROR))
+    rows = rows.append_column("is_error", is_error).select(list(_VERSION_COLUMNS))
     jobs = (
         _StoredJob(batch, trust, work_folder / f"{STORED_PARTS}{number:05}.parquet")
         for number, batch in enumerate(rows.to_batches(max_chunksize=STORED_VERSIONS))
@@ -298,6 +303,7 @@ def build_record_tables(
 _VERSION_SQL = f"""
 create table version as
 select source, local_id, event_at, sequence, digest, any_value(content) as content,
+    bool_or(is_error) as is_error,
     bool_or(not contains(filename, '/{STORED_PARTS}')) as is_fed
 from read_parquet($parts, filename = true)
 group by source, local_id, event_at, sequence, digest
@@ -306,9 +312,10 @@ group by source, local_id, event_at, sequence, digest
 _NUMBER_SQL = f"""
 create table record_number as
 with counted as (
-    select source, local_id, count(*) as versions, bool_or(is_fed) as is_fed
+    select source, local_id, count(*) = 1 and not bool_or(is_error) as is_plain,
+        bool_or(is_fed) as is_fed
     from version group by all)
-select counted.source, counted.local_id, versions,
+select counted.source, counted.local_id, is_plain,
     coalesce(stored.number,
         (select coalesce(max(number), 0) from stored_source_record)
         + row_number() over (partition by stored.number is null
@@ -324,12 +331,12 @@ select record, {", ".join(f"part.{name}" for name in COMPARISON_FIELDS)}
 from (select distinct on (source, local_id) *
       from read_parquet($parts)) as part
 join record_number using (source, local_id)
-where versions = 1
+where is_plain
 """
 
-_HISTORIES_SQL = """
-select record, source, local_id, event_at, sequence, digest, content
-from version join record_number using (source, local_id) where versions > 1
+_HISTORIES_SQL = f"""
+select record, {", ".join(_VERSION_COLUMNS)}
+from version join record_number using (source, local_id) where not is_plain
 order by record
 """
 
@@ -337,31 +344,37 @@ order by record
 def _fold_histories(
     connection: duckdb.DuckDBPyConnection, trust: NumberTrust, name_rule: NameRule
 ) -> None:
-    """Adds the records with several versions; table `held_version` has those that stay out."""
+    """Adds the records with a history; table `left_out` has their versions that do not count."""
     rows = connection.execute(_HISTORIES_SQL).fetchall()
     histories: dict[int, list[RecordVersion]] = {}
     for record, *version in rows:
         row = dict(zip(_VERSION_COLUMNS, version, strict=True))
         histories.setdefault(record, []).append(version_from_row(**row))
     folded: dict[str, list[Any]] = {name: [] for name in ("record", *_COMPARISON_COLUMNS)}
-    held: list[tuple[int, datetime, int, str, str]] = []
+    left_out: list[tuple[int, datetime, int, str, str]] = []
     for number, versions in histories.items():
         accepted, contradicting = accept_versions(versions, trust, name_rule)
-        held.extend((number, *h.version.order, str(h.reason)) for h in contradicting)
+        left_out.extend((number, *h.version.order, str(h.reason)) for h in contradicting)
+        kept = {version.order for version in accepted.versions}
+        left_out.extend(
+            (number, *version.order, ENTERED_IN_ERROR)
+            for version in versions
+            if version.is_entered_in_error and version.order not in kept
+        )
         folded["record"].append(number)
         for name, (value,) in _comparison_columns([standardise(accepted, trust)]).items():
             folded[name].append(value)
     _insert(connection, "records", pa.table(folded, schema=_RECORD_SCHEMA))
-    columns = zip(*held, strict=True) if held else ((), (), (), (), ())
-    connection.execute(_HELD_SQL)
-    arrays = [pa.array(c, t) for c, t in zip(columns, _HELD_TYPES, strict=True)]
-    _insert(connection, "held_version", pa.table(arrays, names=_HELD_NAMES))
+    columns = zip(*left_out, strict=True) if left_out else ((), (), (), (), ())
+    connection.execute(_LEFT_OUT_SQL)
+    arrays = [pa.array(c, t) for c, t in zip(columns, _LEFT_OUT_TYPES, strict=True)]
+    _insert(connection, "left_out", pa.table(arrays, names=_LEFT_OUT_NAMES))
 
 
-_HELD_NAMES = ("record", "event_at", "sequence", "digest", "reason")
-_HELD_TYPES = (pa.int64(), _VERSION_COLUMNS["event_at"], pa.int64(), pa.string(), pa.string())
-_HELD_SQL = """
-create table held_version
+_LEFT_OUT_NAMES = ("record", "event_at", "sequence", "digest", "reason")
+_LEFT_OUT_TYPES = (pa.int64(), _VERSION_COLUMNS["event_at"], pa.int64(), pa.string(), pa.string())
+_LEFT_OUT_SQL = """
+create table left_out
 (record bigint, event_at timestamptz, sequence bigint, digest varchar, reason varchar)
 """
 
@@ -373,7 +386,14 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -
 
 
 def version_from_row(
-    *, source: str, local_id: str, event_at: datetime, sequence: int, digest: str, content: str
+    *,
+    source: str,
+    local_id: str,
+    event_at: datetime,
+    sequence: int,
+    digest: str,
+    content: str,
+    is_error: bool,
 ) -> RecordVersion:
     """The version that a row of the table `version` holds."""
     return RecordVersion(
@@ -382,6 +402,7 @@ def version_from_row(
         event_at=event_at.astimezone(UTC),
         sequence=sequence,
         digest=digest,
+        is_entered_in_error=is_error,
     )
 
 

@@ -59,7 +59,7 @@ _CURRENT_SQL: Final = """
 create or replace table current as
 with counted as (
     select record, version.* from version join record_number using (source, local_id)
-    anti join held_version using (record, event_at, sequence, digest))
+    anti join left_out using (record, event_at, sequence, digest))
 select person_id, dense_rank() over (order by person_id) as place,
     source, local_id, event_at, digest, content
 from (

@@ -15,6 +15,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
+from mpi.batch.extract import ENTERED_IN_ERROR
 from mpi.config import SourceSystem
 from mpi.domain.links import LinkOrigin
 from mpi.domain.records import COMPARISON_FIELDS
@@ -158,10 +159,11 @@ anti join stored_record_version as stored
 
 _VERSION_COLUMNS_SQL: Final = f"""
 select number, record, event_at, sequence, digest, content,
-    case when held_version.record is null then '{VersionState.ACCEPTED}'
+    case when left_out.record is null then '{VersionState.ACCEPTED}'
+        when left_out.reason = '{ENTERED_IN_ERROR}' then '{VersionState.ENTERED_IN_ERROR}'
         else '{VersionState.HELD}' end as state,
     mapping_digest, $at::timestamptz as received_at
-from new_version left join held_version using (record, event_at, sequence, digest)
+from new_version left join left_out using (record, event_at, sequence, digest)
 order by number
 """
 
@@ -175,11 +177,10 @@ _RECORD_ROW_SQL: Final = f"""
 create or replace table record_row as
 with numbered as (
     select record, event_at, sequence, digest, number from stored_record_version
-    where state <> '{VersionState.ENTERED_IN_ERROR}'
     union all select record, event_at, sequence, digest, number from new_version),
 live as (
     select record, arg_max(number, (event_at, sequence, digest)) as live_version
-    from numbered anti join held_version using (record, event_at, sequence, digest)
+    from numbered anti join left_out using (record, event_at, sequence, digest)
     group by record),
 target as (
     select record_number.record as number, record_number.source, record_number.local_id,
@@ -362,7 +363,8 @@ def write_tasks(
 def overlay_questions(connection: duckdb.DuckDBPyConnection) -> list[TaskQuestion]:
     """One question for each record that has versions held back."""
     rows = connection.execute(
-        "select record, min(reason) from held_version group by record order by record"
+        f"""select record, min(reason) from left_out where reason <> '{ENTERED_IN_ERROR}'
+        group by record order by record"""
     ).fetchall()
     return [
         TaskQuestion(

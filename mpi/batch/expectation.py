@@ -1,0 +1,390 @@
+"""Weights re-estimated on a file without labels, by expectation and maximisation over patterns.
+
+Three kinds of pairs are told apart, not two: one person; strangers; and *relatives*, who share a
+home and a family name without being one person. Under the usual two kinds the members of a
+household look like one person, because what they share is counted as if strangers shared it by
+chance; here twins, namesakes and couples are weighed against how often relatives agree. What
+relatives share is learned from the file too: how many there are, how often they are born on one
+day and have similar names.
+
+Strangers' agreement comes from random pairs, so that it does not depend on blocking; the other two
+kinds from blocked pairs, which hold nearly all of them. Nothing runs away: every share starts from
+the shipped model's and is drawn towards it as by a number of pairs already seen.
+
+Source: Dempster, Laird & Rubin 1977; for record linkage Winkler 1988 (US Census RR2000/05).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mpi.batch.patterns import Patterns
+from mpi.linkage.model import Comparison, Level, Model
+
+Shares = npt.NDArray[np.float64]
+Bits = npt.NDArray[np.float64]
+
+SHIPPED_PAIRS: Final = 20.0
+"""The shipped m weighs as much as this many matching pairs, but each level at least..."""
+LEVEL_PAIRS_MIN: Final = 0.5
+"""... as much as this many: no level is ruled out because nobody was seen on it."""
+RANDOM_PAIRS: Final = 3.0
+"""The shipped u of a level weighs as much as this many random pairs seen on it."""
+MATCHES_PER_RECORD: Final = 0.5
+RELATIVES_PER_RECORD: Final = 1.0
+"""Where the estimation starts."""
+ITERATIONS_MAX: Final = 40
+CHANGE_MIN: Final = 1e-4
+"""Estimation ends when the number of matches changes by less than this share."""
+UNREACHED_M_MAX: Final = 0.3
+"""If more of a comparison's m lies on levels that no pair of the file is on, its columns are not
+what the model was made for, and the other comparisons judge it first."""
+_TINY: Final = 1e-300
+
+RELATIVES: Final[Mapping[str, Mapping[str, float]]] = {
+    "name": {
+        "same": 0.01,
+        "same_once": 0.003,
+        "reordered": 0.001,
+        "given_close_family_same": 0.03,
+        "given_same_family_close": 0.003,
+        "both_close": 0.003,
+        "initial_family_same": 0.01,
+        "given_same_family_missing": 0.01,
+        "given_same_family_differs_woman": 0.002,
+        "given_same_family_differs": 0.002,
+        "given_close_family_differs": 0.008,
+        "family_same_given_differs": 0.66,
+        "family_close_given_differs": 0.08,
+        "differs": 0.178,
+    },
+    "birth_date": {
+        "same": 0.03,
+        "one_slip": 0.004,
+        "swapped": 0.0002,
+        "two_parts": 0.015,
+        "partial": 0.001,
+        "one_part": 0.15,
+        "differs": 0.7998,
+    },
+    "home": {
+        "same_place_and_phone": 0.25,
+        "same_place": 0.45,
+        "same_place_once": 0.05,
+        "same_phone": 0.03,
+        "same_postcode": 0.12,
+        "same_postcode_once": 0.01,
+        "same_address": 0.04,
+        "postcode_slip": 0.01,
+        "same_area": 0.02,
+        "differs": 0.02,
+    },
+    "middle_name": {"same": 0.08, "initial": 0.10, "differs": 0.82},
+    "email": {"same": 0.10, "close": 0.02, "differs": 0.88},
+    "birth_order": {"same": 0.10, "differs": 0.90},
+    "identifier": {"same": 0.001, "one_slip": 0.002, "differs": 0.997},
+    "nhs_number": {"same": 0.0005, "one_slip": 0.0005},
+}
+"""Comparison -> level -> share of pairs of relatives in one home. An estimate of the project: a son
+with his father's name, twins in one birth of 65 (Office for National Statistics), siblings with
+similar names. A level that is not named has the rest, in proportion to strangers."""
+_HELD: Final = frozenset(
+    {("name", "same"), ("name", "same_once"), ("name", "reordered"), ("identifier", "same"),
+     ("identifier", "one_slip")}
+)  # fmt: skip
+"""Shares of relatives that are not re-estimated: nothing but their names tells a father and a son
+without birth dates from one person, so a file cannot teach it."""
+_UNLIKE_NAMES: Final = ("name", ("family_same_given_differs", "family_close_given_differs",
+                                 "differs"))  # fmt: skip
+_UNLIKE_DATES: Final = ("birth_date", ("one_part", "differs"))
+"""Levels that one person is hardly ever on. What relatives share is learned from pairs on them: how
+often they have similar names from those born on different days, everything else from those with
+different names. Otherwise they would be taken for people who resemble matches ever more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the estimation works on."""
+
+    blocked: Patterns
+    random: Patterns
+    pairs_within: float
+    """Pairs of records of one source, blocked or not."""
+    pairs_across: float
+    records: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Shares of each comparison's levels by kind of pair, missing first (1.0), and of the kinds."""
+
+    matches: list[Shares]
+    strangers: list[Shares]
+    relatives: list[Shares]
+    kinds: Shares
+    """Across sources and within one x matches, strangers, relatives: shares of all pairs."""
+    iterations: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindBits:
+    """Log2 probability of patterns under each kind of pair, its share of all pairs included."""
+
+    matches: Bits
+    strangers: Bits
+    """Without the adjustment by frequencies, which is subtracted from it."""
+    relatives: Bits
+
+
+def start_estimate(model: Model, evidence: Evidence) -> Estimate:
+    """The shipped model's shares, and kinds by the number of records."""
+    comparisons = model.comparisons
+    strangers = [_with_missing([level.u for level in c.levels]) for c in comparisons]
+    return Estimate(
+        matches=[_with_missing([level.m for level in c.levels]) for c in comparisons],
+        strangers=strangers,
+        relatives=[_relatives(c, shares) for c, shares in zip(comparisons, strangers, strict=True)],
+        kinds=_kinds(
+            np.full(2, MATCHES_PER_RECORD * evidence.records / 2),
+            np.full(2, RELATIVES_PER_RECORD * evidence.records / 2),
+            evidence,
+        ),
+    )
+
+
+def estimate_kinds(model: Model, evidence: Evidence, start: Estimate | None = None) -> Estimate:
+    """Expectation and maximisation until the number of matches stays."""
+    shipped = start_estimate(model, evidence)
+    estimate = start or shipped
+    if start is None:
+        shipped = estimate = _judged_by_others(model, evidence, shipped)
+    before = 0.0
+    for iteration in range(1, ITERATIONS_MAX + 1):
+        estimate, matches = _step(model, evidence, shipped, estimate)
+        estimate = replace(estimate, iterations=iteration)
+        if abs(matches - before) <= CHANGE_MIN * matches:
+            break
+        before = matches
+    return estimate
+
+
+def kind_bits(estimate: Estimate, patterns: Patterns, *, without: int | None = None) -> KindBits:
+    """What each kind makes of patterns; parallel to them.
+
+    Args:
+        estimate: Of the comparisons that the patterns have.
+        patterns: Any.
+        without: A comparison that is left out.
+    """
+    stratum = patterns.is_same_source.astype(int)
+    log_kinds = np.log2(np.maximum(estimate.kinds, _TINY))[stratum]
+    totals = [
+        log_kinds[:, kind] + _sum_bits(shares, patterns, without)
+        for kind, shares in enumerate((estimate.matches, estimate.strangers, estimate.relatives))
+    ]
+    return KindBits(matches=totals[0], strangers=totals[1], relatives=totals[2])
+
+
+def posteriors(bits: KindBits, adjustment_bits: Bits) -> tuple[Shares, Shares, Shares]:
+    """Probability that each pattern is a match, strangers, relatives."""
+    strangers = bits.strangers - adjustment_bits
+    highest = np.maximum(np.maximum(bits.matches, strangers), bits.relatives)
+    parts = [np.exp2(kind - highest) for kind in (bits.matches, strangers, bits.relatives)]
+    total = parts[0] + parts[1] + parts[2]
+    return parts[0] / total, parts[1] / total, parts[2] / total
+
+
+def _with_missing(shares: list[float]) -> Shares:
+    return np.array([1.0, *shares])
+
+
+def _relatives(comparison: Comparison, strangers: Shares) -> Shares:
+    named = RELATIVES.get(comparison.name, {})
+    given = np.array([named.get(level.name, 0.0) for level in comparison.levels])
+    rest = np.where(given > 0, 0.0, strangers[1:])
+    if rest.sum() > 0:
+        rest *= max(1 - given.sum(), 0.0) / rest.sum()
+    return np.concatenate([[1.0], np.maximum(given + rest, _TINY)])
+
+
+def _kinds(matches: Shares, relatives: Shares, evidence: Evidence) -> Shares:
+    totals = np.array([evidence.pairs_across, evidence.pairs_within])
+    kinds = np.empty((2, 3))
+    # Half a pair more of each kind, so that none is ruled out; at most a tenth of all pairs at
+    # first sight, because a file of ten records has but 45.
+    kinds[:, 0] = np.minimum((matches + 0.5) / (totals + 2), 0.4)
+    kinds[:, 2] = np.minimum((relatives + 0.5) / (totals + 2), 0.4)
+    kinds[:, 1] = 1 - kinds[:, 0] - kinds[:, 2]
+    return kinds
+
+
+def _sum_bits(shares: list[Shares], patterns: Patterns, without: int | None) -> Bits:
+    total = np.zeros(len(patterns.counts))
+    for place, comparison in enumerate(shares):
+        if place != without:
+            total += np.log2(np.maximum(comparison, _TINY))[patterns.levels[:, place]]
+    return total
+
+
+def _judged_by_others(model: Model, evidence: Evidence, shipped: Estimate) -> Estimate:
+    """The shipped shares, with those replaced that the file's columns make impossible."""
+    matches = list(shipped.matches)
+    for place, comparison in enumerate(model.comparisons):
+        reached = _level_counts(evidence.blocked, place, evidence.blocked.counts, comparison) > 0
+        unreached = shipped.matches[place][1:][~reached].sum()
+        if not reached.any() or unreached <= UNREACHED_M_MAX:
+            continue
+        bits = kind_bits(shipped, evidence.blocked, without=place)
+        match, _, _ = posteriors(bits, np.zeros(len(evidence.blocked.counts)))
+        counts = _level_counts(evidence.blocked, place, evidence.blocked.counts * match, comparison)
+        matches[place] = np.concatenate([[1.0], _drawn(counts, shipped.matches[place][1:])])
+    return replace(shipped, matches=matches)
+
+
+def _step(
+    model: Model, evidence: Evidence, shipped: Estimate, estimate: Estimate
+) -> tuple[Estimate, float]:
+    """One expectation and one maximisation; and the number of matches expected."""
+    blocked, random = evidence.blocked, evidence.random
+    match, stranger, relative = posteriors(kind_bits(estimate, blocked), blocked.adjustment_bits)
+    _, random_stranger, _ = posteriors(kind_bits(estimate, random), random.adjustment_bits)
+    found = _Found(
+        blocked.counts * match,
+        blocked.counts * stranger,
+        blocked.counts * relative,
+        random.counts * random_stranger,
+    )
+    places = range(len(model.comparisons))
+    next_estimate = Estimate(
+        matches=[_next_matches(model, evidence, shipped, found, place) for place in places],
+        strangers=[_next_strangers(model, evidence, shipped, found, place) for place in places],
+        relatives=[_next_relatives(model, evidence, shipped, found, place) for place in places],
+        kinds=_kinds(
+            _by_stratum(found.matches, blocked), _relatives_count(model, evidence, estimate, found),
+            evidence,
+        ),
+    )
+    return next_estimate, float(found.matches.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Pairs expected of each kind, by pattern."""
+
+    matches: Shares
+    strangers: Shares
+    relatives: Shares
+    random_strangers: Shares
+
+
+def _by_stratum(expected: Shares, patterns: Patterns) -> Shares:
+    return np.bincount(patterns.is_same_source.astype(int), weights=expected, minlength=2)
+
+
+def _relatives_count(
+    model: Model, evidence: Evidence, estimate: Estimate, found: _Found
+) -> Shares:
+    """Pairs of relatives by stratum, from those with different names."""
+    unlike = _is_on(model, evidence.blocked, _UNLIKE_NAMES)
+    if unlike is None:
+        return _by_stratum(found.relatives, evidence.blocked)
+    place = _place(model, _UNLIKE_NAMES[0])
+    levels = model.comparisons[place].levels
+    share = sum(
+        estimate.relatives[place][at]
+        for at, level in enumerate(levels, 1)
+        if level.name in _UNLIKE_NAMES[1]
+    )
+    return _by_stratum(found.relatives * unlike, evidence.blocked) / share
+
+
+def _place(model: Model, name: str) -> int | None:
+    names = [comparison.name for comparison in model.comparisons]
+    return names.index(name) if name in names else None
+
+
+def _is_on(
+    model: Model, patterns: Patterns, levels: tuple[str, tuple[str, ...]]
+) -> npt.NDArray[np.bool_] | None:
+    """Which patterns are on one of these levels of a comparison; None without the comparison."""
+    place = _place(model, levels[0])
+    if place is None:
+        return None
+    named = [
+        at for at, level in enumerate(model.comparisons[place].levels, 1) if level.name in levels[1]
+    ]
+    return np.isin(patterns.levels[:, place], named)
+
+
+def _level_counts(
+    patterns: Patterns, place: int, expected: Shares, comparison: Comparison
+) -> Shares:
+    """Pairs expected on each level, missing left out."""
+    size = len(comparison.levels) + 1
+    return np.bincount(patterns.levels[:, place], weights=expected, minlength=size)[1:]
+
+
+def _drawn(counts: Shares, shipped: Shares) -> Shares:
+    """Shares by counts, drawn towards the shipped ones."""
+    prior = np.maximum(SHIPPED_PAIRS * shipped, LEVEL_PAIRS_MIN)
+    return (counts + prior) / (counts.sum() + prior.sum())
+
+
+def is_reestimated(comparison: Comparison, level: Level) -> bool:
+    """Whether the file may teach this level; a number of another scheme differs from file to file,
+    an NHS number does not."""
+    return not level.is_fixed or comparison.name == "identifier"
+
+
+def _next_matches(
+    model: Model, evidence: Evidence, shipped: Estimate, found: _Found, place: int
+) -> Shares:
+    comparison = model.comparisons[place]
+    counts = _level_counts(evidence.blocked, place, found.matches, comparison)
+    return _unless_fixed(
+        comparison, shipped.matches[place], _drawn(counts, shipped.matches[place][1:])
+    )
+
+
+def _next_strangers(
+    model: Model, evidence: Evidence, shipped: Estimate, found: _Found, place: int
+) -> Shares:
+    """From random pairs; and never below what the blocked pairs alone show."""
+    comparison = model.comparisons[place]
+    start = shipped.strangers[place][1:]
+    random = _level_counts(evidence.random, place, found.random_strangers, comparison)
+    shares = (random + RANDOM_PAIRS) / (random.sum() + RANDOM_PAIRS / start)
+    informed = random.sum() / max(found.random_strangers.sum(), 1.0)
+    pairs = (evidence.pairs_within + evidence.pairs_across) * max(informed, _TINY)
+    blocked = _level_counts(evidence.blocked, place, found.strangers, comparison)
+    if random.sum() > 0:
+        shares = np.maximum(shares, blocked / max(pairs, 1.0))
+    shares = np.maximum(shares, [level.u_min for level in comparison.levels])
+    return _unless_fixed(comparison, shipped.strangers[place], np.minimum(shares, 1.0))
+
+
+def _next_relatives(
+    model: Model, evidence: Evidence, shipped: Estimate, found: _Found, place: int
+) -> Shares:
+    comparison = model.comparisons[place]
+    start = shipped.relatives[place][1:]
+    unlike = _UNLIKE_DATES if comparison.name == _UNLIKE_NAMES[0] else _UNLIKE_NAMES
+    chosen = _is_on(model, evidence.blocked, unlike)
+    expected = found.relatives if chosen is None else found.relatives * chosen
+    counts = _level_counts(evidence.blocked, place, expected, comparison)
+    shares = _drawn(counts, start)
+    held = np.array([(comparison.name, level.name) in _HELD for level in comparison.levels])
+    if held.any():
+        free = 1 - start[held].sum()
+        shares = np.where(held, start, shares * free / shares[~held].sum())
+    return _unless_fixed(comparison, shipped.relatives[place], shares)
+
+
+def _unless_fixed(comparison: Comparison, shipped: Shares, shares: Shares) -> Shares:
+    free = [is_reestimated(comparison, level) for level in comparison.levels]
+    return np.concatenate([[1.0], np.where(free, shares, shipped[1:])])

@@ -1,0 +1,349 @@
+"""`mpi link`: any file of people becomes a file that says which rows are one person. No store.
+
+Nothing is known of the file but itself, so the shipped model is only the starting point: how
+common values are, what agreement weighs and how many rows are one person is estimated on the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from mpi.batch.edges import CrowdedKey, register_frequencies
+from mpi.batch.engines import open_engine
+from mpi.batch.expectation import Estimate, Evidence, estimate_kinds
+from mpi.batch.extract import run_side_by_side
+from mpi.batch.file_frequencies import count_file_frequencies
+from mpi.batch.file_records import row_jobs, standardise_rows
+from mpi.batch.groups import Grouping, connected_components, group_records
+from mpi.batch.link_blocking import make_file_pairs
+from mpi.batch.link_input import InputFile, read_input
+from mpi.batch.link_output import check_outputs, write_whole
+from mpi.batch.patterns import (
+    Patterns,
+    adjust_patterns,
+    count_patterns,
+    make_patterns,
+    random_pairs_sql,
+)
+from mpi.batch.pattern_scores import score_patterns
+from mpi.batch.progress import Progress
+from mpi.batch.stored_tables import count_rows
+from mpi.config import Settings
+from mpi.domain.identifiers import PersonId, person_id_from_bytes
+from mpi.domain.links import WEIGHT_STEPS_PER_BIT
+from mpi.domain.tasks import TaskQuestion
+from mpi.linkage.comparators import double_sql
+from mpi.linkage.model import Model, model_from_spec
+from mpi.linkage.partition import partition_rules
+from mpi.storage.releases import SHIPPED_MODEL, list_releases, read_release
+
+COST_RATIO: Final = 20.0
+"""A false link costs as much as this many missed ones."""
+TASK_SHARE: Final = 0.2
+"""A question is worth asking when so many of its kind are links."""
+RANDOM_PAIRS_MAX: Final = 400_000
+SIDE_BY_SIDE_ROWS_MIN: Final = 20_000
+"""Smaller files are standardised sooner than a second process starts."""
+
+
+@dataclass(slots=True, kw_only=True)
+class LinkReport:
+    """What linking a file came to."""
+
+    records: int
+    persons: int
+    questions: int
+    expected_false_links: float
+    """Of the pairs at or above the threshold, by their own probabilities."""
+    link_bits: float
+    unreadable_rows: int
+    notes: tuple[str, ...]
+
+    def summary(self) -> str:
+        """A few lines for a terminal; no personal data."""
+        lines = [
+            f"{self.records:,} records are {self.persons:,} persons "
+            f"({self.records - self.persons:,} records joined another).",
+            f"{self.questions:,} questions are left for a person to decide.",
+        ]
+        return "\n".join([*lines, *self.notes])
+
+
+def link_file(
+    file: Path,
+    *,
+    out: Path,
+    edges_out: Path | None = None,
+    questions_out: Path | None = None,
+    is_scheme_trusted: bool = False,
+    settings: Settings | None = None,
+    progress: Progress,
+) -> LinkReport:
+    """Link a CSV or Parquet file and write `record_id, person_id`, a line for each row.
+
+    Args:
+        file: See `mpi.batch.link_input`.
+        out: Result; its ending says whether CSV or Parquet. A column `source` stands between the
+            two if ids are unique only within a source.
+        edges_out: Where pairs that reach the review threshold go, if wanted.
+        questions_out: Where link evidence that was not applied goes, if wanted.
+        is_scheme_trusted: Two different numbers of another scheme keep records apart, as NHS
+            numbers do.
+        settings: Processes and memory; the default uses all processors.
+        progress: Told of each phase.
+
+    Raises:
+        InvalidInput: If the file as a whole cannot be used or a result cannot be written; nothing
+            is left half-written.
+    """
+    outputs = [path for path in (out, edges_out, questions_out) if path]
+    check_outputs(file, outputs)
+    with progress.phase("read the file", 1):
+        rows = read_input(file)
+    chosen = settings or Settings()
+    with open_engine(chosen) as connection:
+        run = _Run(connection, rows, shipped_model(), progress)
+        _standardise(run, chosen.workers_count, is_scheme_trusted=is_scheme_trusted)
+        run.crowded = _compare(run)
+        scored = _estimate(run)
+        grouping = group_records(connection, rules=partition_rules(scored.model), progress=progress)
+        persons = _person_ids(run, grouping)
+        with progress.phase("write the results", len(outputs)):
+            tables = [(out, _persons_table(run, persons))]
+            if edges_out:
+                tables.append((edges_out, _edges_table(run)))
+            if questions_out:
+                tables.append((questions_out, _questions_table(run, grouping, persons)))
+            write_whole(tables)
+        return _report(run, scored, grouping)
+
+
+def shipped_model() -> Model:
+    """The newest shipped release's model, or the spec's starting values while there is none."""
+    releases = list_releases(SHIPPED_MODEL)
+    if releases:
+        release = read_release(releases[-1])
+        return model_from_spec(release.spec, version=release.version, digest=release.digest)
+    spec = tomllib.loads((SHIPPED_MODEL / "spec.toml").read_text("utf-8"))
+    return model_from_spec(spec, version="spec", digest="")
+
+
+@dataclass(slots=True)
+class _Run:
+    connection: duckdb.DuckDBPyConnection
+    file: InputFile
+    model: Model
+    progress: Progress
+    crowded: tuple[CrowdedKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The model as the file has it."""
+
+    model: Model
+    estimate: Estimate
+    evidence: Evidence
+
+
+def _standardise(run: _Run, workers: int, *, is_scheme_trusted: bool) -> None:
+    """The table `records`, numbered from 0 in the order of the file."""
+    count = run.file.rows.num_rows
+    processes = 1 if count < SIDE_BY_SIDE_ROWS_MIN else workers
+    jobs = row_jobs(run.file, is_scheme_trusted=is_scheme_trusted)
+    tables = []
+    with run.progress.phase("standardise", count) as phase:
+        for table in run_side_by_side(standardise_rows, jobs, processes):
+            tables.append(table)
+            phase.advance(table.num_rows)
+    run.connection.register("standardised", pa.concat_tables(tables))
+    run.connection.execute("create table records as select * from standardised order by record")
+    run.connection.unregister("standardised")
+
+
+def _compare(run: _Run) -> tuple[CrowdedKey, ...]:
+    """Tables `blocked_pattern` and `random_pattern`: every comparison that is ever made."""
+    connection = run.connection
+    with run.progress.phase("find candidates", 1):
+        crowded = make_file_pairs(connection, run.model.blocking)
+    with run.progress.phase("compare pairs", 2) as phase:
+        blocked = "select join_key_l as l, join_key_r as r from pair"
+        make_patterns(connection, run.model, blocked, table="blocked_pattern")
+        phase.advance()
+        drawn = random_pairs_sql(connection, RANDOM_PAIRS_MAX)
+        make_patterns(connection, run.model, drawn, table="random_pattern")
+    return crowded
+
+
+def _estimate(run: _Run) -> Scored:
+    """Weights and the table `edge`, made twice: how common a value is depends on who is one person,
+    and who is one person on how common a value is."""
+    connection = run.connection
+    with run.progress.phase("estimate weights", 2) as phase:
+        connection.execute(
+            """create or replace table taken_person as
+            select record, coalesce(trusted_nhs_number, 'r' || record) as person from records"""
+        )
+        first = _estimate_once(run, None)
+        phase.advance()
+        _take_persons(run, first.model.thresholds.link_bits)
+        return _estimate_once(run, first.estimate)
+
+
+def _estimate_once(run: _Run, start: Estimate | None) -> Scored:
+    frequencies = count_file_frequencies(run.connection, run.model)
+    model = replace(
+        run.model, unseen_frequency=frequencies.unseen, chance_agreement=frequencies.chance
+    )
+    register_frequencies(run.connection, frequencies.listed)
+    evidence = _evidence(run, model)
+    estimate = estimate_kinds(model, evidence, start)
+    thresholds = replace(
+        model.thresholds,
+        link_bits=math.log2(COST_RATIO),
+        review_bits=math.log2(TASK_SHARE / (1 - TASK_SHARE)),
+    )
+    scored = Scored(replace(model, thresholds=thresholds), estimate, evidence)
+    _score(run, scored)
+    return scored
+
+
+def _evidence(run: _Run, model: Model) -> Evidence:
+    patterns: list[Patterns] = []
+    for table in ("random_pattern", "blocked_pattern"):
+        adjust_patterns(run.connection, model, table=table)
+        patterns.append(count_patterns(run.connection, model, table=table))
+    records = run.file.rows.num_rows
+    ((within,),) = run.connection.execute(
+        """select coalesce(sum(held * (held - 1) / 2), 0)
+        from (select count(*) as held from records group by source)"""
+    ).fetchall()
+    return Evidence(
+        random=patterns[0],
+        blocked=patterns[1],
+        pairs_within=float(within),
+        pairs_across=records * (records - 1) / 2 - float(within),
+        records=records,
+    )
+
+
+def _score(run: _Run, scored: Scored) -> None:
+    """The table `edge` (left_record, right_record, match_weight_bits), down to `review_bits`."""
+    model = scored.model
+    score_patterns(run.connection, model, scored.estimate, table="blocked_pattern")
+    steps = double_sql(WEIGHT_STEPS_PER_BIT)
+    rounded = f"floor(weight * {steps} + 0.5e0) / {steps}"
+    run.connection.execute(
+        f"""create or replace table edge as
+        select l as left_record, r as right_record, {rounded} as match_weight_bits
+        from (
+            select l, r, match_bits - greatest(stranger_bits - adjustment_bits, relative_bits)
+                - log2(1e0 + pow(2e0, -abs(stranger_bits - adjustment_bits - relative_bits))) as weight
+            from blocked_pattern_adjusted join pattern_score using (pattern, is_same_source))
+        where {rounded} >= {double_sql(model.thresholds.review_bits)}"""
+    )
+
+
+def _take_persons(run: _Run, link_bits: float) -> None:
+    """The table `taken_person` of whoever link edges connect."""
+    edges = run.connection.execute(
+        f"select left_record, right_record from edge where match_weight_bits >= {link_bits!r}"
+    ).fetchnumpy()
+    left, right = (np.asarray(edges[side], np.int64) for side in ("left_record", "right_record"))
+    count = run.file.rows.num_rows
+    persons = connected_components(count, left, right)
+    taken = pa.table({"record": np.arange(count), "person": persons})
+    run.connection.register("taken", taken)
+    run.connection.execute("create or replace table taken_person as select * from taken")
+    run.connection.unregister("taken")
+
+
+def _person_ids(run: _Run, grouping: Grouping) -> list[PersonId]:
+    """Each row's person; the same file gives the same ids."""
+    keys = _keys(run.file)
+    first: dict[int, PersonId] = {}
+    persons = [PersonId("")] * len(keys)
+    for record, group in zip(grouping.records.tolist(), grouping.groups.tolist(), strict=True):
+        if group not in first:
+            digest = hashlib.blake2b(keys[group].encode("utf-8", "surrogatepass"), digest_size=8)
+            first[group] = person_id_from_bytes(digest.digest())
+        persons[record] = first[group]
+    return persons
+
+
+def _keys(file: InputFile) -> list[str]:
+    sources, ids = (file.rows[name].to_pylist() for name in ("source", "record_id"))
+    return [f"{source or ''}:{id_}" for source, id_ in zip(sources, ids, strict=True)]
+
+
+def _persons_table(run: _Run, persons: list[PersonId]) -> pa.Table:
+    names = ["record_id", "source"] if run.file.has_repeated_ids else ["record_id"]
+    rows = run.file.rows.select(names)
+    return rows.append_column("person_id", pa.array(persons, pa.string()))
+
+
+def _edges_table(run: _Run) -> pa.Table:
+    """Pairs by descending weight, with the ids of their records."""
+    edges = run.connection.execute(
+        "select * from edge order by match_weight_bits desc, left_record, right_record"
+    ).fetchnumpy()
+    columns: dict[str, Any] = {}
+    for side in ("left", "right"):
+        rows = run.file.rows.take(pa.array(edges[f"{side}_record"], pa.int64()))
+        columns[f"{side}_record_id"] = rows["record_id"]
+        if run.file.has_repeated_ids:
+            columns[f"{side}_source"] = rows["source"]
+    bits = np.asarray(edges["match_weight_bits"], float)
+    columns["match_weight_bits"] = bits
+    columns["match_probability"] = 1 / (1 + np.exp2(-bits))
+    return pa.table(columns)
+
+
+def _questions_table(run: _Run, grouping: Grouping, persons: list[PersonId]) -> pa.Table:
+    ids = run.file.rows["record_id"].to_pylist()
+    questions = grouping.questions
+
+    def side(records: frozenset[int]) -> str:
+        return ";".join(ids[record] for record in sorted(records))
+
+    def person(records: frozenset[int]) -> str | None:
+        return persons[min(records)] if records else None
+
+    return pa.table(
+        {
+            "question": pa.array([str(q.type) for q in questions], pa.string()),
+            "reason": pa.array([q.reason for q in questions], pa.string()),
+            "match_weight_bits": pa.array([q.match_weight_bits for q in questions], pa.float64()),
+            "left_person_id": pa.array([person(q.left) for q in questions], pa.string()),
+            "right_person_id": pa.array([person(q.right) for q in questions], pa.string()),
+            "left_record_ids": pa.array([side(q.left) for q in questions], pa.string()),
+            "right_record_ids": pa.array([side(q.right) for q in questions], pa.string()),
+        }
+    )
+
+
+def _report(run: _Run, scored: Scored, grouping: Grouping) -> LinkReport:
+    bits = scored.model.thresholds.link_bits
+    ((false_links,),) = run.connection.execute(
+        f"""select coalesce(sum(1 / (1 + pow(2e0, match_weight_bits))), 0)
+        from edge where match_weight_bits >= {bits!r}"""
+    ).fetchall()
+    return LinkReport(
+        records=run.file.rows.num_rows,
+        persons=len(np.unique(grouping.groups)),
+        questions=len(grouping.questions),
+        expected_false_links=float(false_links),
+        link_bits=bits,
+        unreadable_rows=run.file.unreadable_rows,
+        notes=(),
+    )
