@@ -6,6 +6,7 @@ import errno
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import typer
 
 import mpi.errors
 from mpi.cli import main
+from mpi.config import Settings
 from mpi.errors import MpiError, UnknownPerson
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,11 @@ def test_every_command_is_documented():
     assert {f"mpi {words[0]}" for words in commands()} == set(
         re.findall(r"^\| `(mpi \w+)` ", page, re.M)
     )
+
+
+def test_every_setting_is_documented_with_its_variable():
+    rows = re.findall(r"^\| `(\w+)` \| `MPI_(\w+)` ", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert rows == [(setting.name, setting.name.upper()) for setting in fields(Settings)]
 
 
 def test_every_error_class_is_documented_with_its_status():
