@@ -7,10 +7,11 @@ from typing import Annotated, Final
 
 import typer
 
+import mpi
 from mpi.cli.choices import DatabaseUrl, InputFile, InputFolder, chosen_settings, example
 from mpi.config import read_settings
 
-SPEC_DEFAULT: Final = Path("linkage_models/dorset/spec.toml")
+SPEC_DEFAULT: Final = Path(mpi.__file__).parents[1] / "linkage_models" / "dorset" / "spec.toml"
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -95,7 +96,10 @@ def train(
     version: Annotated[str, typer.Option(help="The new release's name; must not exist yet.")],
     out: Annotated[Path, typer.Option(help="Folder of the model's releases.")],
     spec: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="What is compared.")
+        Path,
+        typer.Option(
+            exists=True, dir_okay=False, help="What is compared.", show_default="the shipped spec"
+        ),
     ] = SPEC_DEFAULT,
 ) -> None:
     """Estimate the model from feeds, and write an immutable release with its model card."""
