@@ -44,7 +44,7 @@ from mpi.domain.records import (
 from mpi.linkage.overlay import accept_versions
 from mpi.linkage.vetoes import NameRule
 from mpi.standardise.record import standardise
-from mpi.storage.bulk import BulkTransaction
+from mpi.storage.bulk_rows import BulkTransaction
 from mpi.storage.tables import RecordState, VersionState
 
 ENTERED_IN_ERROR: Final = "entered_in_error"
@@ -416,9 +416,8 @@ def comparison_records(
 
 
 def _comparison_record(values: Sequence[Any]) -> ComparisonRecord:
-    return ComparisonRecord(
-        **{
-            name: tuple(value or ()) if name in TUPLE_FIELDS else value
-            for name, value in zip(COMPARISON_FIELDS, values, strict=True)
-        }
-    )
+    known: dict[str, Any] = {
+        name: tuple(value or ()) if name in TUPLE_FIELDS else value
+        for name, value in zip(COMPARISON_FIELDS, values, strict=True)
+    }
+    return ComparisonRecord(**known)

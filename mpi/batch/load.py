@@ -48,7 +48,8 @@ from mpi.config import Settings, SourceSystem, read_source_systems
 from mpi.domain.tasks import TaskQuestion
 from mpi.linkage.model import Model, model_from_spec
 from mpi.linkage.partition import partition_rules
-from mpi.storage.bulk import BulkTransaction, bulk_transaction
+from mpi.storage.bulk import bulk_transaction
+from mpi.storage.bulk_rows import BulkTransaction
 from mpi.storage.engine import create_store
 from mpi.storage.releases import Release, read_release, release_in_force
 

@@ -21,7 +21,7 @@ from mpi.domain.links import LinkOrigin
 from mpi.domain.records import COMPARISON_FIELDS
 from mpi.domain.tasks import TaskQuestion, TaskState, TaskType, priority, question_digest
 from mpi.linkage.model import Model
-from mpi.storage.bulk import BulkTransaction
+from mpi.storage.bulk_rows import BulkTransaction
 from mpi.storage.tables import PersonState, RecordState, VersionState
 
 _READ: Final = {

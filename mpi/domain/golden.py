@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 from mpi.domain.demographics import TEXT_FIELDS, Demographics
@@ -80,46 +81,61 @@ def survivorship(
         records: At least one; their order does not matter.
         is_informative: Tells values from placeholders.
     """
-    ordered = sorted(records, key=lambda record: record.key)
+    ordered = sorted(records, key=_key)
+    # Column by column: most fields are told by nobody or alike by all, and that shows at once.
+    columns = list(zip(*[_texts_of(record.demographics) for record in ordered], strict=True))
     values: dict[str, GoldenValue] = {}
-    for names in _FIELD_GROUPS:
-        _settle(names, ordered, values, is_informative)
+    for names, places in _FIELD_GROUPS:
+        rows = zip(*[columns[place] for place in places], strict=True)
+        told = [(row, record) for row, record in zip(rows, ordered, strict=True) if any(row)]
+        if told:
+            _settle(names, told, values, is_informative)
     lists = {name: entries for name in _LISTS if (entries := _entries(name, ordered))}
     return GoldenRecord(values, lists)
 
 
-def _field_groups() -> tuple[tuple[str, ...], ...]:
+def _field_groups() -> tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]:
+    """The fields that win together, with their places among the text fields."""
     grouped = {name: names for names in _TOGETHER for name in names}
-    return tuple(dict.fromkeys(grouped.get(name, (name,)) for name in TEXT_FIELDS))
+    groups = dict.fromkeys(grouped.get(name, (name,)) for name in TEXT_FIELDS)
+    return tuple((names, tuple(TEXT_FIELDS.index(name) for name in names)) for names in groups)
 
 
 _FIELD_GROUPS: Final = _field_groups()
+_Texts = tuple[str | None, ...]
 _Standing = tuple[bool, int, bool, datetime, tuple[str, ...]]
 """What decides, the weightiest first; parallel to `_RULES`."""
 _RULES: Final = ("informative", "trust", "verified", "recency", "text")
+_key: Final[Callable[[CurrentRecord], RecordKey]] = attrgetter("key")
+_texts_of: Final[Callable[[Demographics], _Texts]] = attrgetter(*TEXT_FIELDS)
 
 
 def _settle(
     names: tuple[str, ...],
-    records: Sequence[CurrentRecord],
+    told: Sequence[tuple[_Texts, CurrentRecord]],
     values: dict[str, GoldenValue],
     is_informative: IsInformative,
 ) -> None:
-    """Adds the winner of the fields that win together; nothing if nobody knows them."""
+    """Adds the winner of the fields that win together.
+
+    Where all say the same, which is the rule, only the provenance is to be settled.
+    """
     lead = names[0]
+    are_equal = len({texts for texts, _ in told}) == 1
     candidates: list[tuple[_Standing, CurrentRecord]] = []
-    for record in records:
-        texts = tuple([getattr(record.demographics, name) or "" for name in names])
-        if not any(texts):
-            continue
-        informative = any(text and is_informative(n, text) for n, text in zip(names, texts))  # noqa: B905
+    for texts, record in told:
+        informative = are_equal or any(
+            text and is_informative(name, text) for name, text in zip(names, texts, strict=True)
+        )
         verified = lead == "nhs_number" and texts[1] == VERIFIED_STATUS
-        standing = (informative, record.trust.get(lead, 0), verified, record.event_at, texts)
+        ordered = tuple([text or "" for text in texts])
+        standing = (informative, record.trust.get(lead, 0), verified, record.event_at, ordered)
         candidates.append((standing, record))
-    if not candidates:
-        return
     standing, winner = max(candidates, key=_standing)
-    rule = _deciding_rule(standing, [other for other, record in candidates if record is not winner])
+    if are_equal:
+        rule = "only" if len(told) == 1 else "agreed"
+    else:
+        rule = _deciding_rule(standing, [other for other, _ in candidates])
     for name, text in zip(names, standing[-1], strict=True):
         if text:
             values[name] = GoldenValue(text, winner.key, winner.digest, rule)
@@ -131,11 +147,7 @@ def _standing(candidate: tuple[_Standing, CurrentRecord]) -> _Standing:
 
 def _deciding_rule(winner: _Standing, others: Sequence[_Standing]) -> str:
     """The rule that told the winner from the best of the different values."""
-    if not others:
-        return "only"
     rivals = [other for other in others if other[-1] != winner[-1]]
-    if not rivals:
-        return "agreed"
     best = max(rivals)
     return next(
         rule for rule, mine, theirs in zip(_RULES, winner, best, strict=True) if mine != theirs

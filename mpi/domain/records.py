@@ -139,8 +139,8 @@ class ComparisonRecord:
     """Keys that are equal for given names that sound, transliterate or scan alike."""
     given_initials: tuple[str, ...] = ()
     given_forms: tuple[str, ...] = ()
-    """Live. Given names, roots and sounds (marked `~`): two that share one may be the same human's;
-    vetoes read this, never the history. Middle names are left out, because twins often share one."""
+    """Live. Given names, roots and sounds (marked `~`): two that share one may be one human's;
+    vetoes read this, never the history. Middle names are left out: twins often share one."""
     middle_names: tuple[str, ...] = ()
     """Given names after the first; initials are one letter."""
     family_name: str | None = None
