@@ -8,7 +8,9 @@ standardised again from all of them, because its history is evidence too.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -49,8 +51,8 @@ from mpi.storage.tables import RecordState, VersionState
 
 ENTERED_IN_ERROR: Final = "entered_in_error"
 """Why a version does not count that its source withdrew; the other reasons are vetoes."""
-STORED_PARTS: Final = "stored-"
-"""Begins the names of parts that come from the store, not from a feed."""
+STORED_PARTS: Final = "stored."
+"""Begins the names of parts that come from the store; no source's name has a full stop."""
 STORED_VERSIONS: Final = 20_000
 """Versions that one worker standardises at a time."""
 JOBS_AHEAD_MAX: Final = 6
@@ -167,7 +169,9 @@ def run_side_by_side(
     waiting: set[Future[_Result]] = set()
     # Spawned, not forked: a fork would copy locks that DuckDB's and Arrow's threads hold.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_end_with_parent
+    ) as pool:
         for job in jobs:
             waiting.add(pool.submit(work, job))
             if len(waiting) >= JOBS_AHEAD_MAX:
@@ -175,6 +179,18 @@ def run_side_by_side(
                 yield from (future.result() for future in done)
         for future in waiting:
             yield future.result()
+
+
+def _end_with_parent() -> None:
+    """Let this worker end when its parent is killed; it would wait for work for ever."""
+
+    def wait_for_end() -> None:
+        parent = multiprocessing.parent_process()
+        assert parent is not None, "only a worker process has an initializer"
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
 
 
 def _extract_chunk(job: _Job) -> _Outcome:
@@ -304,7 +320,7 @@ _VERSION_SQL = f"""
 create table version as
 select source, local_id, event_at, sequence, digest, any_value(content) as content,
     bool_or(is_error) as is_error,
-    bool_or(not contains(filename, '/{STORED_PARTS}')) as is_fed
+    bool_or(not starts_with(parse_filename(filename), '{STORED_PARTS}')) as is_fed
 from read_parquet($parts, filename = true)
 group by source, local_id, event_at, sequence, digest
 """

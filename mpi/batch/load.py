@@ -241,7 +241,9 @@ def _write(
     report, connection, bulk = run.report, run.connection, run.bulk
     with run.progress.phase("write the store", 6) as phase:
         model = write_sources(connection, bulk, feeds, run.model, at=at)
-        report.new_records, report.new_versions = write_records(connection, bulk, at=at)
+        report.new_records, report.new_versions = write_records(
+            connection, bulk, model=model, at=at
+        )
         phase.advance()
         write_edges(connection, bulk, model=model)
         phase.advance()

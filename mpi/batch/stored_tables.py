@@ -28,8 +28,8 @@ _READ: Final = {
     "source_record": ("number", "source", "local_id", "state", "live_version"),
     "record_version": ("number", "record", "event_at", "sequence", "digest", "state"),
     "blocking_key": ("key", "record"),
-    "edge": ("left_record", "right_record", "match_weight_bits"),
-    "person": ("number", "id", "state", "golden_digest"),
+    "edge": ("left_record", "right_record", "match_weight_bits", "model"),
+    "person": ("number", "id", "state", "redirect", "golden_digest"),
     "home": ("record", "home_id", "remembered_id"),
     "link": ("number", "record", "person_id"),
     "task": ("number", "question_digest"),
@@ -124,11 +124,15 @@ def file_digest(path: Path) -> str:
 
 
 def write_records(
-    connection: duckdb.DuckDBPyConnection, bulk: BulkTransaction, *, at: datetime
+    connection: duckdb.DuckDBPyConnection, bulk: BulkTransaction, *, model: int, at: datetime
 ) -> tuple[int, int]:
-    """Source records and their versions. Gives how many records and versions are new."""
+    """Source records and their versions. Gives how many records and versions are new.
+
+    Under another model than the edges in the store have, every record is standardised anew.
+    """
     connection.execute(_NEW_VERSION_SQL)
-    connection.execute(_RECORD_ROW_SQL)
+    connection.execute(_CHANGED_VERSION_SQL)
+    connection.execute(_RECORD_ROW_SQL, {"model": model})
     new = _query(
         connection,
         f"""select {_RECORD_COLUMNS}, $at::timestamptz as registered_at from record_row
@@ -143,6 +147,9 @@ def write_records(
         bulk.update("source_record", changed.drop(["source", "local_id"]), on=["number"])
     versions = _query(connection, _VERSION_COLUMNS_SQL, at=at)
     bulk.append("record_version", versions)
+    judged_anew = _query(connection, "select number, state from changed_version order by number")
+    if judged_anew.num_rows:
+        bulk.update("record_version", judged_anew, on=["number"])
     return new.num_rows, versions.num_rows
 
 
@@ -157,11 +164,21 @@ anti join stored_record_version as stored
     using (record, event_at, sequence, digest)
 """
 
-_VERSION_COLUMNS_SQL: Final = f"""
-select number, record, event_at, sequence, digest, content,
-    case when left_out.record is null then '{VersionState.ACCEPTED}'
+_STATE: Final = f"""case when left_out.record is null then '{VersionState.ACCEPTED}'
         when left_out.reason = '{ENTERED_IN_ERROR}' then '{VersionState.ENTERED_IN_ERROR}'
-        else '{VersionState.HELD}' end as state,
+        else '{VersionState.HELD}' end"""
+
+# A version that arrives late, or is withdrawn, can change what is thought of those in the store.
+_CHANGED_VERSION_SQL: Final = f"""
+create or replace table changed_version as
+select stored.number, stored.record, {_STATE} as state
+from (from stored_record_version semi join record_number using (record)) as stored
+left join left_out using (record, event_at, sequence, digest)
+where stored.state <> {_STATE}
+"""
+
+_VERSION_COLUMNS_SQL: Final = f"""
+select number, record, event_at, sequence, digest, content, {_STATE} as state,
     mapping_digest, $at::timestamptz as received_at
 from new_version left join left_out using (record, event_at, sequence, digest)
 order by number
@@ -172,7 +189,8 @@ _COMPARISON_JSON: Final = (
     "to_json({" + ", ".join(f"'{name}': {name}" for name in COMPARISON_FIELDS) + "})"
 )
 
-# A record's row changes when a version came that is live now, or when it comes or goes as a whole.
+# A record's row changes with any of its versions, of which older ones are compared too, and when
+# it comes or goes as a whole.
 _RECORD_ROW_SQL: Final = f"""
 create or replace table record_row as
 with numbered as (
@@ -189,8 +207,9 @@ target as (
     from record_number join records using (record) join live using (record))
 select target.*, stored.number is not null as is_stored
 from target left join stored_source_record as stored using (number)
-where stored.number is null or stored.live_version is distinct from target.live_version
-    or stored.state <> target.state
+where stored.number is null or stored.state <> target.state
+    or target.number in (select record from new_version union select record from changed_version)
+    or exists (from stored_edge where model <> $model)
 union all by name
 select number, source, local_id, '{RecordState.RETIRED}' as state, live_version,
     null as comparison, null as nhs_number, true as is_stored
@@ -219,8 +238,10 @@ def write_edges(
     )
     gone_edges = _query(
         connection,
-        """select left_record, right_record from stored_edge
-        anti join edge using (left_record, right_record, match_weight_bits)""",
+        f"""select left_record, right_record
+        from (from stored_edge anti join edge
+                using (left_record, right_record, match_weight_bits)
+            union all from stored_edge where model <> {model})""",
     )
     if gone_edges.num_rows:
         bulk.delete("edge", gone_edges)
@@ -229,7 +250,8 @@ def write_edges(
         _query(
             connection,
             f"""select left_record, right_record, match_weight_bits, {model}::bigint as model
-            from edge anti join stored_edge using (left_record, right_record, match_weight_bits)
+            from edge anti join (select * from stored_edge where model = {model})
+                using (left_record, right_record, match_weight_bits)
             order by left_record, right_record""",
         ),
     )
@@ -335,7 +357,7 @@ target as (
 select target.*, stored.id is not null as is_stored
 from target left join stored_person as stored on stored.id = target.id
 where stored.id is null or stored.golden_digest is distinct from target.golden_digest
-    or stored.state <> target.state
+    or stored.state <> target.state or stored.redirect is distinct from target.redirect
 """
 
 
