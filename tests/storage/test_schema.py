@@ -24,7 +24,7 @@ def rules() -> list[sa.Index | sa.Constraint]:
     for table in METADATA.sorted_tables:
         found += table.indexes
         found += [c for c in table.constraints if not isinstance(c, sa.PrimaryKeyConstraint)]
-    return found
+    return sorted(found, key=lambda rule: str(rule.name))  # Sets: workers must agree on an order.
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule.name))
