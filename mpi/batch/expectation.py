@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from mpi.batch.patterns import Patterns
+from mpi.batch.patterns import Levels, Patterns
 from mpi.linkage.model import Comparison, Level, Model
 
 Shares = npt.NDArray[np.float64]
@@ -99,9 +99,19 @@ _HELD: Final = frozenset(
 )  # fmt: skip
 """Shares of relatives that are not re-estimated: nothing but their names tells a father and a son
 without birth dates from one person, so a file cannot teach it."""
-_UNLIKE_NAMES: Final = ("name", ("family_same_given_differs", "family_close_given_differs",
-                                 "differs"))  # fmt: skip
-_UNLIKE_DATES: Final = ("birth_date", ("one_part", "differs"))
+
+
+class Aspect(NamedTuple):
+    """Levels of one comparison."""
+
+    comparison: str
+    levels: frozenset[str]
+
+
+UNLIKE_NAMES: Final = Aspect(
+    "name", frozenset({"family_same_given_differs", "family_close_given_differs", "differs"})
+)
+UNLIKE_DATES: Final = Aspect("birth_date", frozenset({"one_part", "differs"}))
 """Levels that one person is hardly ever on. What relatives share is learned from pairs on them: how
 often they have similar names from those born on different days, everything else from those with
 different names. Otherwise they would be taken for people who resemble matches ever more."""
@@ -157,15 +167,29 @@ def start_estimate(model: Model, evidence: Evidence) -> Estimate:
     )
 
 
-def estimate_kinds(model: Model, evidence: Evidence, start: Estimate | None = None) -> Estimate:
-    """Expectation and maximisation until the number of matches stays."""
+def estimate_kinds(
+    model: Model,
+    evidence: Evidence,
+    start: Estimate | None = None,
+    *,
+    slips: frozenset[str] = frozenset(),
+) -> Estimate:
+    """Expectation and maximisation until the number of matches stays.
+
+    Args:
+        model: Its shares are what the estimate is drawn towards.
+        evidence: Patterns of the file.
+        start: An earlier estimate to go on from; else the shipped shares.
+        slips: Comparisons in which relatives' differences are mostly slips of one person
+            (`mpi.batch.lone_values`); they teach nothing about relatives.
+    """
     shipped = start_estimate(model, evidence)
     estimate = start or shipped
     if start is None:
         shipped = estimate = _judged_by_others(model, evidence, shipped)
     before = 0.0
     for iteration in range(1, ITERATIONS_MAX + 1):
-        estimate, matches = _step(model, evidence, shipped, estimate)
+        estimate, matches = _step(model, evidence, shipped, estimate, slips)
         estimate = replace(estimate, iterations=iteration)
         if abs(matches - before) <= CHANGE_MIN * matches:
             break
@@ -247,7 +271,11 @@ def _judged_by_others(model: Model, evidence: Evidence, shipped: Estimate) -> Es
 
 
 def _step(
-    model: Model, evidence: Evidence, shipped: Estimate, estimate: Estimate
+    model: Model,
+    evidence: Evidence,
+    shipped: Estimate,
+    estimate: Estimate,
+    slips: frozenset[str],
 ) -> tuple[Estimate, float]:
     """One expectation and one maximisation; and the number of matches expected."""
     blocked, random = evidence.blocked, evidence.random
@@ -263,9 +291,12 @@ def _step(
     next_estimate = Estimate(
         matches=[_next_matches(model, evidence, shipped, found, place) for place in places],
         strangers=[_next_strangers(model, evidence, shipped, found, place) for place in places],
-        relatives=[_next_relatives(model, evidence, shipped, found, place) for place in places],
+        relatives=[
+            _next_relatives(model, evidence, shipped, found, place, slips) for place in places
+        ],
         kinds=_kinds(
-            _by_stratum(found.matches, blocked), _relatives_count(model, evidence, estimate, found),
+            _by_stratum(found.matches, blocked),
+            _relatives_count(model, evidence, estimate, found, slips),
             evidence,
         ),
     )
@@ -286,39 +317,45 @@ def _by_stratum(expected: Shares, patterns: Patterns) -> Shares:
     return np.bincount(patterns.is_same_source.astype(int), weights=expected, minlength=2)
 
 
+def is_on_levels(model: Model, levels: Levels, aspect: Aspect) -> npt.NDArray[np.bool_]:
+    """Which patterns are on one of the aspect's levels; none if the model does not compare it."""
+    for place, comparison in enumerate(model.comparisons):
+        if comparison.name == aspect.comparison:
+            named = [
+                at for at, level in enumerate(comparison.levels, 1) if level.name in aspect.levels
+            ]
+            return np.isin(levels[:, place], named)
+    return np.zeros(len(levels), dtype=bool)
+
+
+def _aspect_share(model: Model, shares: list[Shares], aspect: Aspect) -> float:
+    """Share of pairs on the aspect's levels; 1 if the model does not compare it."""
+    for comparison, levels in zip(model.comparisons, shares, strict=True):
+        if comparison.name == aspect.comparison:
+            chosen = [level.name in aspect.levels for level in comparison.levels]
+            return float(levels[1:][chosen].sum())
+    return 1.0
+
+
+def _teaching_aspects(slips: frozenset[str]) -> tuple[Aspect, ...]:
+    """What relatives must differ in for a file to teach how many they are.
+
+    Where different names of one home are mostly slips, only those also born on different days are
+    relatives without doubt.
+    """
+    is_doubtful = UNLIKE_NAMES.comparison in slips
+    return (UNLIKE_NAMES, UNLIKE_DATES) if is_doubtful else (UNLIKE_NAMES,)
+
+
 def _relatives_count(
-    model: Model, evidence: Evidence, estimate: Estimate, found: _Found
+    model: Model, evidence: Evidence, estimate: Estimate, found: _Found, slips: frozenset[str]
 ) -> Shares:
-    """Pairs of relatives by stratum, from those with different names."""
-    unlike = _is_on(model, evidence.blocked, _UNLIKE_NAMES)
-    if unlike is None:
-        return _by_stratum(found.relatives, evidence.blocked)
-    place = _place(model, _UNLIKE_NAMES[0])
-    levels = model.comparisons[place].levels
-    share = sum(
-        estimate.relatives[place][at]
-        for at, level in enumerate(levels, 1)
-        if level.name in _UNLIKE_NAMES[1]
-    )
-    return _by_stratum(found.relatives * unlike, evidence.blocked) / share
-
-
-def _place(model: Model, name: str) -> int | None:
-    names = [comparison.name for comparison in model.comparisons]
-    return names.index(name) if name in names else None
-
-
-def _is_on(
-    model: Model, patterns: Patterns, levels: tuple[str, tuple[str, ...]]
-) -> npt.NDArray[np.bool_] | None:
-    """Which patterns are on one of these levels of a comparison; None without the comparison."""
-    place = _place(model, levels[0])
-    if place is None:
-        return None
-    named = [
-        at for at, level in enumerate(model.comparisons[place].levels, 1) if level.name in levels[1]
-    ]
-    return np.isin(patterns.levels[:, place], named)
+    """Pairs of relatives by stratum, from those that are relatives without doubt."""
+    expected, share = found.relatives, 1.0
+    for aspect in _teaching_aspects(slips):
+        expected = expected * is_on_levels(model, evidence.blocked.levels, aspect)
+        share *= _aspect_share(model, estimate.relatives, aspect)
+    return _by_stratum(expected, evidence.blocked) / max(share, _TINY)
 
 
 def _level_counts(
@@ -369,13 +406,24 @@ def _next_strangers(
 
 
 def _next_relatives(
-    model: Model, evidence: Evidence, shipped: Estimate, found: _Found, place: int
+    model: Model,
+    evidence: Evidence,
+    shipped: Estimate,
+    found: _Found,
+    place: int,
+    slips: frozenset[str],
 ) -> Shares:
+    """Learned from relatives that differ in something else, so that it is not slips that teach."""
     comparison = model.comparisons[place]
     start = shipped.relatives[place][1:]
-    unlike = _UNLIKE_DATES if comparison.name == _UNLIKE_NAMES[0] else _UNLIKE_NAMES
-    chosen = _is_on(model, evidence.blocked, unlike)
-    expected = found.relatives if chosen is None else found.relatives * chosen
+    aspects = _teaching_aspects(slips)
+    if comparison.name == UNLIKE_NAMES.comparison:
+        aspects = (UNLIKE_DATES,)
+    if aspects[-1].comparison == comparison.name or UNLIKE_DATES.comparison in slips:
+        return shipped.relatives[place]
+    expected = found.relatives
+    for aspect in aspects:
+        expected = expected * is_on_levels(model, evidence.blocked.levels, aspect)
     counts = _level_counts(evidence.blocked, place, expected, comparison)
     shares = _drawn(counts, start)
     held = np.array([(comparison.name, level.name) in _HELD for level in comparison.levels])

@@ -28,6 +28,7 @@ from mpi.batch.groups import Grouping, connected_components, group_records
 from mpi.batch.link_blocking import make_file_pairs
 from mpi.batch.link_input import InputFile, read_input
 from mpi.batch.link_output import check_outputs, write_whole
+from mpi.batch.lone_values import find_slips, hide_slips
 from mpi.batch.patterns import (
     Patterns,
     adjust_patterns,
@@ -43,7 +44,7 @@ from mpi.domain.identifiers import PersonId, person_id_from_bytes
 from mpi.domain.links import WEIGHT_STEPS_PER_BIT
 from mpi.domain.tasks import TaskQuestion
 from mpi.linkage.comparators import double_sql
-from mpi.linkage.model import Model, model_from_spec
+from mpi.linkage.model import Model, model_from_spec, parse_condition
 from mpi.linkage.partition import partition_rules
 from mpi.storage.releases import SHIPPED_MODEL, list_releases, read_release
 
@@ -116,6 +117,7 @@ def link_file(
         _standardise(run, chosen.workers_count, is_scheme_trusted=is_scheme_trusted)
         run.crowded = _compare(run)
         scored = _estimate(run)
+        hide_slips(connection, scored.model, scored.slips, rows.rows.num_rows)
         grouping = group_records(connection, rules=partition_rules(scored.model), progress=progress)
         persons = _person_ids(run, grouping)
         with progress.phase("write the results", len(outputs)):
@@ -133,9 +135,18 @@ def shipped_model() -> Model:
     releases = list_releases(SHIPPED_MODEL)
     if releases:
         release = read_release(releases[-1])
-        return model_from_spec(release.spec, version=release.version, digest=release.digest)
+        return _for_files(
+            model_from_spec(release.spec, version=release.version, digest=release.digest)
+        )
     spec = tomllib.loads((SHIPPED_MODEL / "spec.toml").read_text("utf-8"))
-    return model_from_spec(spec, version="spec", digest="")
+    return _for_files(model_from_spec(spec, version="spec", digest=""))
+
+
+def _for_files(model: Model) -> Model:
+    """The model with what files from elsewhere need: given and family name in each other's column
+    are no different given names."""
+    exchanged = (parse_condition("shared(given_names, family_parts)"),)
+    return replace(model, given_names_agree=model.given_names_agree + exchanged)
 
 
 @dataclass(slots=True)
@@ -154,6 +165,7 @@ class Scored:
     model: Model
     estimate: Estimate
     evidence: Evidence
+    slips: frozenset[str]
 
 
 def _standardise(run: _Run, workers: int, *, is_scheme_trusted: bool) -> None:
@@ -189,31 +201,35 @@ def _estimate(run: _Run) -> Scored:
     """Weights and the table `edge`, made twice: how common a value is depends on who is one person,
     and who is one person on how common a value is."""
     connection = run.connection
-    with run.progress.phase("estimate weights", 2) as phase:
+    with run.progress.phase("estimate weights", 3) as phase:
         connection.execute(
             """create or replace table taken_person as
             select record, coalesce(trusted_nhs_number, 'r' || record) as person from records"""
         )
-        first = _estimate_once(run, None)
+        scored = _estimate_once(run, None, frozenset())
         phase.advance()
-        _take_persons(run, first.model.thresholds.link_bits)
-        return _estimate_once(run, first.estimate)
+        _take_persons(run, scored.model.thresholds.link_bits)
+        scored = _estimate_once(run, scored.estimate, frozenset())
+        phase.advance()
+        _take_persons(run, scored.model.thresholds.link_bits)
+        slips = find_slips(connection, scored.model, run.file.rows.num_rows)
+        return _estimate_once(run, scored.estimate, slips)
 
 
-def _estimate_once(run: _Run, start: Estimate | None) -> Scored:
+def _estimate_once(run: _Run, start: Estimate | None, slips: frozenset[str]) -> Scored:
     frequencies = count_file_frequencies(run.connection, run.model)
     model = replace(
         run.model, unseen_frequency=frequencies.unseen, chance_agreement=frequencies.chance
     )
     register_frequencies(run.connection, frequencies.listed)
     evidence = _evidence(run, model)
-    estimate = estimate_kinds(model, evidence, start)
+    estimate = estimate_kinds(model, evidence, start, slips=slips)
     thresholds = replace(
         model.thresholds,
         link_bits=math.log2(COST_RATIO),
         review_bits=math.log2(TASK_SHARE / (1 - TASK_SHARE)),
     )
-    scored = Scored(replace(model, thresholds=thresholds), estimate, evidence)
+    scored = Scored(replace(model, thresholds=thresholds), estimate, evidence, slips)
     _score(run, scored)
     return scored
 
