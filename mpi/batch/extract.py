@@ -169,9 +169,7 @@ def run_side_by_side(
     waiting: set[Future[_Result]] = set()
     # Spawned, not forked: a fork would copy locks that DuckDB's and Arrow's threads hold.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_end_with_parent
-    ) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent) as pool:
         for job in jobs:
             waiting.add(pool.submit(work, job))
             if len(waiting) >= JOBS_AHEAD_MAX:
@@ -309,6 +307,7 @@ def build_record_tables(
             knows are left out. Elsewhere a record is left out if it was retired and has not come
             back.
     """
+    _write_part(PART_SCHEMA.empty_table(), parts / f"{STORED_PARTS}none.parquet")
     files = {"parts": [str(path) for path in sorted(parts.glob("*.parquet"))]}
     connection.execute(_VERSION_SQL, files)
     connection.execute(_NUMBER_SQL, {"replaced": sorted(replaced_sources)})

@@ -8,13 +8,12 @@ that was killed goes on from there; the store itself changes whole or not at all
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-from collections.abc import Iterator, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Sequence, Set
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import duckdb
 
@@ -26,6 +25,7 @@ from mpi.batch.extract import (
     extract_feeds,
     extract_stored,
 )
+from mpi.batch.feed_loads import Row, find_loads, write_loads
 from mpi.batch.feeds import list_feeds, write_quarantine
 from mpi.batch.golden import make_golden
 from mpi.batch.groups import group_records
@@ -37,21 +37,24 @@ from mpi.batch.stored_tables import (
     read_stored,
     write_edges,
     write_links,
-    write_loads,
     write_persons,
     write_records,
     write_sources,
     write_tasks,
 )
+from mpi.batch.work_folder import work_folder
 from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, SourceSystem, read_source_systems
 from mpi.domain.tasks import TaskQuestion
 from mpi.linkage.model import Model, model_from_spec
 from mpi.linkage.partition import partition_rules
-from mpi.storage.bulk import bulk_transaction
+from mpi.storage.bulk import bulk_transaction, read_table
 from mpi.storage.bulk_rows import BulkTransaction
-from mpi.storage.engine import create_store
+from mpi.storage.engine import Store, create_store
 from mpi.storage.releases import Release, read_release, release_in_force
+
+QUARANTINE: Final = "quarantine"
+"""Folder beside the feeds for rows that could not be read."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,7 +86,15 @@ class LoadReport:
 
     @property
     def has_changes(self) -> bool:
-        return any((self.new_versions, self.opened_links, self.closed_links, self.opened_tasks))
+        return any(
+            (
+                self.new_versions,
+                self.opened_links,
+                self.closed_links,
+                self.opened_tasks,
+                self.withdrawn_tasks,
+            )
+        )
 
     def summary(self) -> str:
         """A few lines for a terminal; no personal data."""
@@ -135,22 +146,24 @@ def load_folder(
     feeds = list_feeds(folder, sources)
     release = read_release(release_in_force(settings.release_folder))
     model = model_from_spec(release.spec, version=release.version, digest=release.digest)
-    store = create_store(settings.database_url)
-    with _work_folder(folder, feeds, release) as work:
-        extraction = extract_feeds(
-            feeds,
-            trust=model.number_trust,
-            work_folder=work,
-            progress=progress,
-            workers=settings.workers_count,
-        )
-        report = _report_extraction(extraction, folder)
-        with bulk_transaction(store) as bulk, open_engine(settings) as connection:
-            run = _Run(connection, bulk, model, release, settings, progress, report)
-            _gather(run, work, {source.name for source, _ in feeds} if is_snapshot else set())
-            questions = _link(run)
-            _write(run, feeds, questions, (clock or SystemClock()).now())
-    store.close()
+    with closing(create_store(settings.database_url)) as store:
+        loads = None if is_snapshot else find_loads(store, feeds, model_digest=release.digest)
+        if loads and _is_quarantine_kept(loads, folder):
+            return _report_nothing_new(store, loads, folder)
+        with work_folder(folder, feeds, model_digest=release.digest) as work:
+            extraction = extract_feeds(
+                feeds,
+                trust=model.number_trust,
+                work_folder=work,
+                progress=progress,
+                workers=settings.workers_count,
+            )
+            report = _report_extraction(extraction, folder)
+            with bulk_transaction(store) as bulk, open_engine(settings) as connection:
+                run = _Run(connection, bulk, model, release, settings, progress, report)
+                _gather(run, work, {source.name for source, _ in feeds} if is_snapshot else set())
+                questions = _link(run)
+                _write(run, feeds, questions, (clock or SystemClock()).now())
     return report
 
 
@@ -167,30 +180,35 @@ class _Run:
     report: LoadReport
 
 
-@contextmanager
-def _work_folder(
-    folder: Path, feeds: Sequence[tuple[SourceSystem, Path]], release: Release
-) -> Iterator[Path]:
-    """A private folder beside the feeds, the same for the same input; gone after success."""
-    digest = hashlib.sha256(release.digest.encode())
-    for source, path in feeds:
-        status = path.stat()
-        digest.update(
-            f"{source.name}{source.digest}{path}{status.st_size}{status.st_mtime_ns}".encode()
-        )
-    work = folder / f".loading-{digest.hexdigest()[:16]}"
-    work.mkdir(mode=0o700, exist_ok=True)
-    yield work
-    shutil.rmtree(work)
+def _is_quarantine_kept(loads: Sequence[Row], folder: Path) -> bool:
+    """Whether the rows set aside by earlier loads can still be read where they were put."""
+    return all(
+        (folder / QUARANTINE / f"{row['source']}.csv").is_file()
+        for row in loads
+        if row["quarantined_count"]
+    )
+
+
+def _report_nothing_new(store: Store, loads: Sequence[Row], folder: Path) -> LoadReport:
+    report = LoadReport(
+        records=read_table(store, "source_record", ["number"], "state = 'live'").num_rows,
+        persons=read_table(store, "person", ["number"], "state = 'live'").num_rows,
+        rows={row["source"]: row["versions_count"] for row in loads},
+        quarantined={row["source"]: row["quarantined_count"] for row in loads},
+        open_tasks=read_table(store, "task", ["number"], "closed_at IS NULL").num_rows,
+    )
+    if report.quarantined_rows:
+        report.quarantine_folder = folder / QUARANTINE
+    return report
 
 
 def _report_extraction(extraction: Extraction, folder: Path) -> LoadReport:
     report = LoadReport(rows=dict(extraction.rows))
     for source, rows in extraction.quarantined.items():
         report.quarantined[source] = len(rows)
-        write_quarantine(folder / "quarantine", source, sorted(rows, key=lambda row: row.line))
+        write_quarantine(folder / QUARANTINE, source, sorted(rows, key=lambda row: row.line))
     if report.quarantined_rows:
-        report.quarantine_folder = folder / "quarantine"
+        report.quarantine_folder = folder / QUARANTINE
     return report
 
 

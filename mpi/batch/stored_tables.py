@@ -6,8 +6,7 @@ twice changes nothing, a first load and a tenth are one path, and history stays.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -91,36 +90,6 @@ def _write_model(bulk: BulkTransaction, model: Model, at: datetime) -> int:
     }
     bulk.append("model_release", pa.table(row))
     return number
-
-
-def write_loads(
-    bulk: BulkTransaction,
-    feeds: Sequence[tuple[SourceSystem, Path]],
-    versions: Mapping[str, int],
-    quarantined: Mapping[str, int],
-    *,
-    at: datetime,
-) -> None:
-    """One row for each feed that was loaded: which file, and how many of its rows were read."""
-    names = [source.name for source, _ in feeds]
-    read = [versions.get(name, 0) for name in names]
-    aside = [quarantined.get(name, 0) for name in names]
-    rows = {
-        "source": pa.array(names, pa.string()),
-        "file_digest": pa.array([file_digest(path) for _, path in feeds], pa.string()),
-        "mapping_digest": pa.array([source.digest for source, _ in feeds], pa.string()),
-        "rows_count": pa.array([sum(both) for both in zip(read, aside, strict=True)], pa.int64()),
-        "versions_count": pa.array(read, pa.int64()),
-        "quarantined_count": pa.array(aside, pa.int64()),
-        "loaded_at": pa.array([at] * len(names), pa.timestamp("us", "UTC")),
-    }
-    bulk.append("feed_load", pa.table(rows))
-
-
-def file_digest(path: Path) -> str:
-    """64 hexadecimal digits of SHA-256 over a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_records(

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from mpi.batch.engines import open_engine
 from mpi.batch.estimate import Training, estimate_model
 from mpi.batch.extract import build_record_tables, empty_store_table, extract_feeds
@@ -19,7 +21,7 @@ from mpi.batch.model_card import write_card
 from mpi.batch.progress import Progress
 from mpi.batch.thresholds import ChosenThresholds, choose_thresholds
 from mpi.config import Settings, read_source_systems
-from mpi.errors import InvalidModel
+from mpi.errors import Conflict, InvalidInput, InvalidModel
 from mpi.linkage.model import Model, model_from_spec
 from mpi.linkage.vetoes import compile_name_rule
 from mpi.storage.releases import write_release
@@ -52,6 +54,8 @@ def train(folder: Path, *, spec: Path, out: Path, version: str, progress: Progre
         InvalidInput: If a feed as a whole cannot be read, or the spec is wrong.
         Conflict: If the release exists: releases never change.
     """
+    if (out / version).exists():
+        raise Conflict(f"model release {version}: exists already, and releases never change")
     tables = _read_spec(spec)
     start = model_from_spec(tables, version=version, digest="")
     sources = read_source_systems()
@@ -70,6 +74,7 @@ def train(folder: Path, *, spec: Path, out: Path, version: str, progress: Progre
             trust=start.number_trust,
             name_rule=compile_name_rule(start.given_names_agree),
         )
+        _check_numbers(connection, folder)
         training = estimate_model(connection, start, progress=progress)
     chosen = _thresholds(training)
     model = replace(
@@ -88,6 +93,18 @@ def train(folder: Path, *, spec: Path, out: Path, version: str, progress: Progre
     return TrainReport(
         folder=out / version, digest=digest, records=training.records, thresholds=chosen
     )
+
+
+def _check_numbers(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Without numbers on both sides there is nothing to learn from, matching pairs or others."""
+    ((repeated, distinct),) = connection.execute(
+        """select count(trusted_nhs_number) - count(distinct trusted_nhs_number),
+            count(distinct trusted_nhs_number) from records"""
+    ).fetchall()
+    if not repeated or distinct < 2:
+        raise InvalidInput(
+            f"{folder}: too few records share a trusted NHS number to train a model from them"
+        )
 
 
 def _read_spec(path: Path) -> dict[str, Any]:
