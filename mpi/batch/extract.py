@@ -360,10 +360,11 @@ def _fold_histories(
     connection: duckdb.DuckDBPyConnection, trust: NumberTrust, name_rule: NameRule
 ) -> None:
     """Adds the records with a history; table `left_out` has their versions that do not count."""
-    rows = connection.execute(_HISTORIES_SQL).fetchall()
+    # Through Arrow: DuckDB's own instants in Python would need a further package.
+    rows = connection.sql(_HISTORIES_SQL).to_arrow_table().to_pylist()
     histories: dict[int, list[RecordVersion]] = {}
-    for record, *version in rows:
-        row = dict(zip(_VERSION_COLUMNS, version, strict=True))
+    for row in rows:
+        record = row.pop("record")
         histories.setdefault(record, []).append(version_from_row(**row))
     folded: dict[str, list[Any]] = {name: [] for name in ("record", *_COMPARISON_COLUMNS)}
     left_out: list[tuple[int, datetime, int, str, str]] = []
