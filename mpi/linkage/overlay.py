@@ -7,11 +7,11 @@ as vetoes (c) to (e) do is held: the old one stays live until a steward says wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpi.domain.identifiers import NumberTrust
 from mpi.domain.links import VetoReason
-from mpi.domain.records import RecordVersion, SourceRecord, fold_versions
+from mpi.domain.records import ComparisonRecord, RecordVersion, SourceRecord, fold_versions
 from mpi.linkage.vetoes import NameRule, find_record_veto
 from mpi.standardise.record import standardise
 
@@ -44,9 +44,19 @@ def accept_versions(
     for version in ordered[1:]:
         before = standardise(SourceRecord(version.key, (accepted[-1],)), trust)
         after = standardise(SourceRecord(version.key, (version,)), trust)
-        reason = find_record_veto(before, after, name_rule)
+        reason = find_record_veto(*_leave_out_clash(before, after), name_rule)
         if reason in OVERLAY_REASONS:
             held.append(HeldVersion(version, reason))
         else:
             accepted.append(version)
     return SourceRecord(versions[0].key, tuple(accepted)), tuple(held)
+
+
+def _leave_out_clash(
+    before: ComparisonRecord, after: ComparisonRecord
+) -> tuple[ComparisonRecord, ComparisonRecord]:
+    """Two numbers may be a correction, so they must not hide what else the versions contradict."""
+    numbers = {before.trusted_nhs_number, after.trusted_nhs_number} - {None}
+    if len(numbers) < 2:
+        return before, after
+    return replace(before, trusted_nhs_number=None), replace(after, trusted_nhs_number=None)
