@@ -366,10 +366,11 @@ def _fold_histories(
     for row in rows:
         record = row.pop("record")
         histories.setdefault(record, []).append(version_from_row(**row))
-    folded: dict[str, list[Any]] = {name: [] for name in ("record", *_COMPARISON_COLUMNS)}
+    folded: list[ComparisonRecord] = []
     left_out: list[tuple[int, datetime, int, str, str]] = []
     for number, versions in histories.items():
         accepted, contradicting = accept_versions(versions, trust, name_rule)
+        folded.append(standardise(accepted, trust))
         left_out.extend((number, *h.version.order, str(h.reason)) for h in contradicting)
         kept = {version.order for version in accepted.versions}
         left_out.extend(
@@ -377,10 +378,8 @@ def _fold_histories(
             for version in versions
             if version.is_entered_in_error and version.order not in kept
         )
-        folded["record"].append(number)
-        for name, (value,) in _comparison_columns([standardise(accepted, trust)]).items():
-            folded[name].append(value)
-    _insert(connection, "records", pa.table(folded, schema=_RECORD_SCHEMA))
+    records = {"record": list(histories)} | _comparison_columns(folded)
+    _insert(connection, "records", pa.table(records, schema=_RECORD_SCHEMA))
     columns = zip(*left_out, strict=True) if left_out else ((), (), (), (), ())
     connection.execute(_LEFT_OUT_SQL)
     arrays = [pa.array(c, t) for c, t in zip(columns, _LEFT_OUT_TYPES, strict=True)]

@@ -120,11 +120,38 @@ def _settle(
 
     Where all say the same, which is the rule, only the provenance is to be settled.
     """
+    if len({texts for texts, _ in told}) == 1:
+        texts, winner = _most_trusted(told, names[0])
+        rule = "only" if len(told) == 1 else "agreed"
+    else:
+        texts, winner, rule = _judge(names, told, is_informative)
+    for name, text in zip(names, texts, strict=True):
+        if text:
+            values[name] = GoldenValue(text, winner.key, winner.digest, rule)
+
+
+_Told = tuple[_Texts, CurrentRecord]
+
+
+def _most_trusted(told: Sequence[_Told], lead: str) -> _Told:
+    """Who is quoted for what all say; of equals the record with the smallest key."""
+    best = told[0]
+    best_standing = (best[1].trust.get(lead, 0), best[1].event_at)
+    for candidate in told[1:]:
+        standing = (candidate[1].trust.get(lead, 0), candidate[1].event_at)
+        if standing > best_standing:
+            best, best_standing = candidate, standing
+    return best
+
+
+def _judge(
+    names: tuple[str, ...], told: Sequence[_Told], is_informative: IsInformative
+) -> tuple[_Texts, CurrentRecord, str]:
+    """The winner among different values, and the rule that made it win."""
     lead = names[0]
-    are_equal = len({texts for texts, _ in told}) == 1
     candidates: list[tuple[_Standing, CurrentRecord]] = []
     for texts, record in told:
-        informative = are_equal or any(
+        informative = any(
             text and is_informative(name, text) for name, text in zip(names, texts, strict=True)
         )
         verified = lead == "nhs_number" and texts[1] == VERIFIED_STATUS
@@ -132,13 +159,8 @@ def _settle(
         standing = (informative, record.trust.get(lead, 0), verified, record.event_at, ordered)
         candidates.append((standing, record))
     standing, winner = max(candidates, key=_standing)
-    if are_equal:
-        rule = "only" if len(told) == 1 else "agreed"
-    else:
-        rule = _deciding_rule(standing, [other for other, _ in candidates])
-    for name, text in zip(names, standing[-1], strict=True):
-        if text:
-            values[name] = GoldenValue(text, winner.key, winner.digest, rule)
+    rule = _deciding_rule(standing, [other for other, _ in candidates])
+    return standing[-1], winner, rule
 
 
 def _standing(candidate: tuple[_Standing, CurrentRecord]) -> _Standing:

@@ -41,15 +41,34 @@ def accept_versions(
     ordered = fold_versions(versions).versions
     accepted = [ordered[0]]
     held: list[HeldVersion] = []
+    before = _alone(ordered[0], trust)
     for version in ordered[1:]:
-        before = standardise(SourceRecord(version.key, (accepted[-1],)), trust)
-        after = standardise(SourceRecord(version.key, (version,)), trust)
-        reason = find_record_veto(*_leave_out_clash(before, after), name_rule)
-        if reason in OVERLAY_REASONS:
-            held.append(HeldVersion(version, reason))
-        else:
+        after = _alone(version, trust)
+        reason = _contradiction(before, after, name_rule)
+        if reason is None:
             accepted.append(version)
+            before = after
+        else:
+            held.append(HeldVersion(version, reason))
     return SourceRecord(versions[0].key, tuple(accepted)), tuple(held)
+
+
+def _alone(version: RecordVersion, trust: NumberTrust) -> ComparisonRecord:
+    return standardise(SourceRecord(version.key, (version,)), trust)
+
+
+def _contradiction(
+    before: ComparisonRecord, after: ComparisonRecord, name_rule: NameRule
+) -> VetoReason | None:
+    # Most versions bring an address; where nothing that a veto reads has changed, none can speak.
+    if (before.birth_date, before.given_name, before.birth_order) == (
+        after.birth_date,
+        after.given_name,
+        after.birth_order,
+    ):
+        return None
+    reason = find_record_veto(*_leave_out_clash(before, after), name_rule)
+    return reason if reason in OVERLAY_REASONS else None
 
 
 def _leave_out_clash(
