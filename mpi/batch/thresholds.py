@@ -22,6 +22,9 @@ COST_RATIO: Final = 20.0
 TASK_SHARE: Final = 0.1
 """A question is worth a steward's time when one in ten of its kind is a link."""
 
+PLATEAU_MIN: Final = 0.9
+"""More wrong numbers than one in ten nobody has; then it is the weights that are wrong."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenThresholds:
@@ -63,9 +66,10 @@ def choose_thresholds(
         cost_ratio: Cost of a false link over that of a missed one.
         task_share: Share of matches from which a question is worth asking.
     """
-    order = np.argsort(weights, kind="stable")
+    # Of equal weights the matches come first, so that they are pooled with the others.
+    order = np.lexsort((~labels, weights))
     share = _isotonic(labels[order].astype(float))
-    plateau = float(labels[weights >= np.median(weights)].mean()) if len(weights) else 1.0
+    plateau = _plateau(weights, labels)
     link_share = cost_ratio / (1 + cost_ratio)
     link = _first_reaching(weights[order], share / plateau, link_share) + prior_offset_bits
     review = _first_reaching(weights[order], share / plateau, task_share) + prior_offset_bits
@@ -80,11 +84,20 @@ def choose_thresholds(
     )
 
 
+def _plateau(weights: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]) -> float:
+    if not len(weights):
+        return 1.0
+    return max(float(labels[weights >= np.median(weights)].mean()), PLATEAU_MIN)
+
+
 def _first_reaching(
     weights: npt.NDArray[np.float64], share: npt.NDArray[np.float64], wanted: float
 ) -> float:
+    """The lowest weight with such a share; beyond the heaviest if none has; 0 without weights."""
+    if not len(weights):
+        return 0.0
     at = int(np.searchsorted(share, wanted))
-    return float(weights[min(at, len(weights) - 1)]) if len(weights) else 0.0
+    return float(weights[at] if at < len(weights) else weights[-1] + 1)
 
 
 def _isotonic(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -99,4 +112,4 @@ def _isotonic(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
             count += held
         means.append(mean)
         counts.append(count)
-    return np.repeat(np.array(means), counts)
+    return np.repeat(np.array(means), np.array(counts, dtype=np.int64))
