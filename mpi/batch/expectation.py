@@ -33,6 +33,8 @@ SHIPPED_PAIRS: Final = 20.0
 """The shipped m weighs as much as this many matching pairs, but each level at least..."""
 LEVEL_PAIRS_MIN: Final = 0.5
 """... as much as this many: no level is ruled out because nobody was seen on it."""
+LEVEL_PAIRS_FROM: Final = 1000.0
+"""Where so many pairs teach; fewer rule nothing out."""
 RANDOM_PAIRS: Final = 3.0
 """The shipped u of a level weighs as much as this many random pairs seen on it."""
 MATCHES_PER_RECORD: Final = 0.5
@@ -51,7 +53,7 @@ RELATIVES: Final[Mapping[str, Mapping[str, float]]] = {
         "same": 0.01,
         "same_once": 0.003,
         "reordered": 0.001,
-        "given_close_family_same": 0.03,
+        "given_close_family_same": 0.015,
         "given_same_family_close": 0.003,
         "both_close": 0.003,
         "initial_family_same": 0.01,
@@ -59,7 +61,7 @@ RELATIVES: Final[Mapping[str, Mapping[str, float]]] = {
         "given_same_family_differs_woman": 0.002,
         "given_same_family_differs": 0.002,
         "given_close_family_differs": 0.008,
-        "family_same_given_differs": 0.66,
+        "family_same_given_differs": 0.675,
         "family_close_given_differs": 0.08,
         "differs": 0.178,
     },
@@ -77,9 +79,11 @@ RELATIVES: Final[Mapping[str, Mapping[str, float]]] = {
         "same_place": 0.45,
         "same_place_once": 0.05,
         "same_phone": 0.03,
-        "same_postcode": 0.12,
+        "place_close": 0.05,
+        "same_postcode": 0.08,
         "same_postcode_once": 0.01,
-        "same_address": 0.04,
+        "same_address": 0.03,
+        "address_close": 0.01,
         "postcode_slip": 0.01,
         "same_area": 0.02,
         "differs": 0.02,
@@ -93,6 +97,10 @@ RELATIVES: Final[Mapping[str, Mapping[str, float]]] = {
 """Comparison -> level -> share of pairs of relatives in one home. An estimate of the project: a son
 with his father's name, twins in one birth of 65 (Office for National Statistics), siblings with
 similar names. A level that is not named has the rest, in proportion to strangers."""
+_GIVEN_NAME_LEVELS: Final = frozenset(
+    {"same", "given_close_family_same", "family_same_given_differs", "given_same_family_differs"}
+)
+"""Levels that no pair is on in a file without given names."""
 _HELD: Final = frozenset(
     {("name", "same"), ("name", "same_once"), ("name", "reordered"), ("identifier", "same"),
      ("identifier", "one_slip")}
@@ -115,6 +123,15 @@ UNLIKE_DATES: Final = Aspect("birth_date", frozenset({"one_part", "differs"}))
 """Levels that one person is hardly ever on. What relatives share is learned from pairs on them: how
 often they have similar names from those born on different days, everything else from those with
 different names. Otherwise they would be taken for people who resemble matches ever more."""
+CONFIRMED: Final = (
+    Aspect("birth_date", frozenset({"same", "one_slip", "swapped"})),
+    Aspect("identifier", frozenset({"same"})),
+    Aspect("nhs_number", frozenset({"same"})),
+)
+"""Levels on which a pair is one person whatever the given names. How often one person's given names
+differ is learned from such pairs only; elsewhere siblings would teach it."""
+_CONFIRMED_PAIRS_MIN: Final = 30.0
+"""With fewer, the shipped share of different names stays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,12 +367,23 @@ def _teaching_aspects(slips: frozenset[str]) -> tuple[Aspect, ...]:
 def _relatives_count(
     model: Model, evidence: Evidence, estimate: Estimate, found: _Found, slips: frozenset[str]
 ) -> Shares:
-    """Pairs of relatives by stratum, from those that are relatives without doubt."""
+    """Pairs of relatives by stratum, from those that are relatives without doubt.
+
+    In a file without given names nobody is, and their number stays where it started.
+    """
+    if not _has_given_names(model, evidence):
+        return np.full(2, RELATIVES_PER_RECORD * evidence.records / 2)
     expected, share = found.relatives, 1.0
     for aspect in _teaching_aspects(slips):
         expected = expected * is_on_levels(model, evidence.blocked.levels, aspect)
         share *= _aspect_share(model, estimate.relatives, aspect)
     return _by_stratum(expected, evidence.blocked) / max(share, _TINY)
+
+
+def _has_given_names(model: Model, evidence: Evidence) -> bool:
+    """Whether random pairs can show different given names."""
+    informed = Aspect(UNLIKE_NAMES.comparison, _GIVEN_NAME_LEVELS)
+    return bool(is_on_levels(model, evidence.blocked.levels, informed).any())
 
 
 def _level_counts(
@@ -368,7 +396,8 @@ def _level_counts(
 
 def _drawn(counts: Shares, shipped: Shares) -> Shares:
     """Shares by counts, drawn towards the shipped ones."""
-    prior = np.maximum(SHIPPED_PAIRS * shipped, LEVEL_PAIRS_MIN)
+    least = LEVEL_PAIRS_MIN * min(counts.sum() / LEVEL_PAIRS_FROM, 1.0)
+    prior = np.maximum(SHIPPED_PAIRS * shipped, least)
     return (counts + prior) / (counts.sum() + prior.sum())
 
 
@@ -381,11 +410,29 @@ def is_reestimated(comparison: Comparison, level: Level) -> bool:
 def _next_matches(
     model: Model, evidence: Evidence, shipped: Estimate, found: _Found, place: int
 ) -> Shares:
-    comparison = model.comparisons[place]
+    comparison, start = model.comparisons[place], shipped.matches[place]
     counts = _level_counts(evidence.blocked, place, found.matches, comparison)
-    return _unless_fixed(
-        comparison, shipped.matches[place], _drawn(counts, shipped.matches[place][1:])
+    shares = _drawn(counts, start[1:])
+    if comparison.name == UNLIKE_NAMES.comparison:
+        shares = _with_unlike_share(model, evidence, found, place, shares, start[1:])
+    return _unless_fixed(comparison, start, shares)
+
+
+def _with_unlike_share(
+    model: Model, evidence: Evidence, found: _Found, place: int, shares: Shares, shipped: Shares
+) -> Shares:
+    """The shares with as many different given names as confirmed pairs have."""
+    comparison, levels = model.comparisons[place], evidence.blocked.levels
+    is_confirmed = np.logical_or.reduce(
+        [is_on_levels(model, levels, aspect) for aspect in CONFIRMED]
     )
+    counts = _level_counts(evidence.blocked, place, found.matches * is_confirmed, comparison)
+    taught = _drawn(counts, shipped) if counts.sum() >= _CONFIRMED_PAIRS_MIN else shipped
+    unlike = np.array([level.name in UNLIKE_NAMES.levels for level in comparison.levels])
+    if not unlike.any() or unlike.all():
+        return shares
+    rest = shares[~unlike].sum()
+    return np.where(unlike, taught, shares * (1 - taught[unlike].sum()) / rest)
 
 
 def _next_strangers(

@@ -26,6 +26,7 @@ from mpi.batch.file_frequencies import count_file_frequencies
 from mpi.batch.file_records import row_jobs, standardise_rows
 from mpi.batch.groups import Grouping, connected_components, group_records
 from mpi.batch.link_blocking import make_file_pairs
+from mpi.batch.file_model import model_for_files
 from mpi.batch.link_input import InputFile, read_input
 from mpi.batch.link_output import check_outputs, write_whole
 from mpi.batch.lone_values import find_slips, hide_slips
@@ -44,7 +45,7 @@ from mpi.domain.identifiers import PersonId, person_id_from_bytes
 from mpi.domain.links import WEIGHT_STEPS_PER_BIT
 from mpi.domain.tasks import TaskQuestion
 from mpi.linkage.comparators import double_sql
-from mpi.linkage.model import Model, model_from_spec, parse_condition
+from mpi.linkage.model import Model, model_from_spec
 from mpi.linkage.partition import partition_rules
 from mpi.storage.releases import SHIPPED_MODEL, list_releases, read_release
 
@@ -52,6 +53,9 @@ COST_RATIO: Final = 20.0
 """A false link costs as much as this many missed ones."""
 TASK_SHARE: Final = 0.2
 """A question is worth asking when so many of its kind are links."""
+PASSES_MAX: Final = 5
+SETTLED_SHARE: Final = 0.01
+"""Estimation has settled when the number of persons changes by less."""
 RANDOM_PAIRS_MAX: Final = 400_000
 SIDE_BY_SIDE_ROWS_MIN: Final = 20_000
 """Smaller files are standardised sooner than a second process starts."""
@@ -135,18 +139,11 @@ def shipped_model() -> Model:
     releases = list_releases(SHIPPED_MODEL)
     if releases:
         release = read_release(releases[-1])
-        return _for_files(
+        return model_for_files(
             model_from_spec(release.spec, version=release.version, digest=release.digest)
         )
     spec = tomllib.loads((SHIPPED_MODEL / "spec.toml").read_text("utf-8"))
-    return _for_files(model_from_spec(spec, version="spec", digest=""))
-
-
-def _for_files(model: Model) -> Model:
-    """The model with what files from elsewhere need: given and family name in each other's column
-    are no different given names."""
-    exchanged = (parse_condition("shared(given_names, family_parts)"),)
-    return replace(model, given_names_agree=model.given_names_agree + exchanged)
+    return model_for_files(model_from_spec(spec, version="spec", digest=""))
 
 
 @dataclass(slots=True)
@@ -198,22 +195,30 @@ def _compare(run: _Run) -> tuple[CrowdedKey, ...]:
 
 
 def _estimate(run: _Run) -> Scored:
-    """Weights and the table `edge`, made twice: how common a value is depends on who is one person,
-    and who is one person on how common a value is."""
-    connection = run.connection
-    with run.progress.phase("estimate weights", 3) as phase:
-        connection.execute(
-            """create or replace table taken_person as
-            select record, coalesce(trusted_nhs_number, 'r' || record) as person from records"""
-        )
-        scored = _estimate_once(run, None, frozenset())
-        phase.advance()
-        _take_persons(run, scored.model.thresholds.link_bits)
-        scored = _estimate_once(run, scored.estimate, frozenset())
-        phase.advance()
-        _take_persons(run, scored.model.thresholds.link_bits)
-        slips = find_slips(connection, scored.model, run.file.rows.num_rows)
-        return _estimate_once(run, scored.estimate, slips)
+    """Weights and the table `edge`, made again until they settle: how common a value is depends on
+    who is one person, and who is one person on how common a value is."""
+    connection, count = run.connection, run.file.rows.num_rows
+    connection.execute(_FIRST_PERSONS_SQL)
+    scored: Scored | None = None
+    persons = count
+    with run.progress.phase("estimate weights") as phase:
+        for _ in range(PASSES_MAX):
+            slips = find_slips(connection, scored.model, count) if scored else frozenset()
+            settled = scored is not None and slips == scored.slips
+            scored = _estimate_once(run, scored.estimate if scored else None, slips)
+            phase.advance()
+            before, persons = persons, _take_persons(run, scored.model.thresholds.link_bits)
+            if settled and abs(before - persons) <= SETTLED_SHARE * persons:
+                break
+    assert scored is not None
+    return scored
+
+
+_FIRST_PERSONS_SQL: Final = """
+create or replace table taken_person as
+select record, coalesce(trusted_nhs_number, full_name || birth_date, 'r' || record) as person
+from records
+"""
 
 
 def _estimate_once(run: _Run, start: Estimate | None, slips: frozenset[str]) -> Scored:
@@ -270,8 +275,8 @@ def _score(run: _Run, scored: Scored) -> None:
     )
 
 
-def _take_persons(run: _Run, link_bits: float) -> None:
-    """The table `taken_person` of whoever link edges connect."""
+def _take_persons(run: _Run, link_bits: float) -> int:
+    """The table `taken_person` of whoever link edges connect; gives how many they are."""
     edges = run.connection.execute(
         f"select left_record, right_record from edge where match_weight_bits >= {link_bits!r}"
     ).fetchnumpy()
@@ -282,6 +287,7 @@ def _take_persons(run: _Run, link_bits: float) -> None:
     run.connection.register("taken", taken)
     run.connection.execute("create or replace table taken_person as select * from taken")
     run.connection.unregister("taken")
+    return len(np.unique(persons))
 
 
 def _person_ids(run: _Run, grouping: Grouping) -> list[PersonId]:

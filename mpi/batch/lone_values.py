@@ -25,7 +25,7 @@ from mpi.linkage.model import Model
 
 SLIP_SHARE_MIN: Final = 0.95
 """Share of slips among lone values from which they are taken for slips."""
-UNSEEN_PAIRS: Final = 2.0
+UNSEEN_PAIRS: Final = 1.0
 """So many more pairs of people than were seen might be there: few seen prove little."""
 ASPECTS: Final = (UNLIKE_NAMES, UNLIKE_DATES)
 """What vetoes read, by the levels on which it conflicts."""
@@ -59,8 +59,13 @@ def find_slips(
     Reads the tables `edge` and `blocked_pattern`.
     """
     edges = _Edges.read(connection, model)
-    found = ((aspect, edges.conflicts(model, aspect, records_count)) for aspect in ASPECTS)
-    return frozenset(aspect.comparison for aspect, conflicts in found if _are_slips(conflicts))
+    slips: frozenset[str] = frozenset()
+    # Once names are known to be slips, fewer groups look like people with one record only.
+    for aspect in (*ASPECTS, *ASPECTS):
+        if aspect.comparison not in slips:
+            conflicts = edges.conflicts(model, aspect, slips, records_count)
+            slips |= {aspect.comparison} if _are_slips(conflicts) else frozenset()
+    return slips
 
 
 def _are_slips(conflicts: _Conflicts) -> bool:
@@ -93,7 +98,7 @@ def hide_slips(
     for aspect in ASPECTS:
         if aspect.comparison not in slips:
             continue
-        conflicts = edges.conflicts(model, aspect, records_count)
+        conflicts = edges.conflicts(model, aspect, frozenset(), records_count)
         ends = np.concatenate([conflicts.left[conflicts.is_lone], conflicts.right[conflicts.is_lone]])
         alone = np.unique(ends[conflicts.size[ends] == 1])
         hidden += len(alone)
@@ -124,13 +129,21 @@ class _Edges:
         left, right, patterns = (np.asarray(columns[name], np.int64) for name in columns)
         return cls(left, right, decode_patterns(model, patterns))
 
-    def conflicts(self, model: Model, aspect: Aspect, records_count: int) -> _Conflicts:
-        """Groups that plain edges make, and where only this aspect keeps two of them apart."""
-        unlike = {each.comparison: is_on_levels(model, self.levels, each) for each in ASPECTS}
-        is_plain = ~np.logical_or.reduce(list(unlike.values()))
+    def conflicts(
+        self, model: Model, aspect: Aspect, slips: frozenset[str], records_count: int
+    ) -> _Conflicts:
+        """Groups that plain edges make, and where only this aspect keeps two of them apart.
+
+        An edge is plain if no aspect, those of `slips` left out, speaks against it.
+        """
+        is_unlike = np.zeros(len(self.left), dtype=bool)
+        for other in ASPECTS:
+            if other != aspect and other.comparison not in slips:
+                is_unlike |= is_on_levels(model, self.levels, other)
+        is_chosen = is_on_levels(model, self.levels, aspect)
+        is_plain = ~(is_unlike | is_chosen)
+        is_chosen &= ~is_unlike
         group = connected_components(records_count, self.left[is_plain], self.right[is_plain])
-        others = [on for name, on in unlike.items() if name != aspect.comparison]
-        is_chosen = unlike[aspect.comparison] & ~np.logical_or.reduce(others)
         left, right = group[self.left[is_chosen]], group[self.right[is_chosen]]
         pairs = np.unique(
             np.stack([np.minimum(left, right), np.maximum(left, right)], axis=1)[left != right],
