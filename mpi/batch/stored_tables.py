@@ -155,7 +155,9 @@ order by number
 
 _RECORD_COLUMNS: Final = "number, source, local_id, state, live_version, comparison, nhs_number"
 _COMPARISON_JSON: Final = (
-    "to_json({" + ", ".join(f"'{name}': {name}" for name in COMPARISON_FIELDS) + "})"
+    "json_merge_patch('{}', to_json({"
+    + ", ".join(f"'{name}': {name}" for name in COMPARISON_FIELDS)
+    + "}))"
 )
 
 # A record's row changes with any of its versions, of which older ones are compared too, and when
