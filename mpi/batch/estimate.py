@@ -34,8 +34,9 @@ LABELLED_PAIRS_MAX: Final = 1_500_000
 SPEC_PAIRS: Final = 3.0
 """The spec's m and u of a level weigh as much as having seen this many pairs fall on it."""
 PEOPLE_SHARING_MIN: Final = 2
-"""A value is listed with its frequency if this many people share it; rarer ones are unseen, which
-also keeps out of a release whatever could name one person."""
+"""A value is listed with its frequency if this many trusted NHS numbers share it: rarer ones are
+unseen, which also keeps out of a release whatever could name one person. Records without a number
+do not count here, because two of them may be one person's."""
 SEED: Final = 20261122
 """Of the random pairs: the same records give the same release."""
 
@@ -120,13 +121,18 @@ def count_frequencies(
     for field in fields:
         rows = connection.execute(
             f"""select {field},
-                count(distinct coalesce(trusted_nhs_number, 'r' || record)) as people
+                count(distinct coalesce(trusted_nhs_number, 'r' || record)) as people,
+                count(distinct trusted_nhs_number) as certain
             from records where {field} is not null group by {field} order by {field}"""
         ).fetchall()
-        total = sum(people for _, people in rows) or 1
-        listed[field] = {v: n / total for v, n in rows if n >= PEOPLE_SHARING_MIN}
+        total = sum(people for _, people, _ in rows) or 1
+        listed[field] = {
+            value: people / total
+            for value, people, certain in rows
+            if certain >= PEOPLE_SHARING_MIN
+        }
         unseen[field] = 1 / total
-        agreeing = sum(people * (people - 1) for _, people in rows)
+        agreeing = sum(people * (people - 1) for _, people, _ in rows)
         chance[field] = max(agreeing / (total * max(total - 1, 1)), 1 / total**2)
     return listed, unseen, chance
 
