@@ -7,7 +7,7 @@ found in bulk; `mpi.linkage.partition` judges the others one by one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -73,6 +73,7 @@ def group_records(
     *,
     rules: PartitionRules,
     decisions: Sequence[Decision] = (),
+    sources: str | None = None,
     progress: Progress,
 ) -> Grouping:
     """Partition the tables `records` and `edge` (left_record, right_record, match_weight_bits).
@@ -81,6 +82,8 @@ def group_records(
         connection: Holds both tables; a table `component` (record, component, part) is left in it.
         rules: Thresholds and vetoes of the model.
         decisions: Decisions in force; record numbers as in `records`.
+        sources: Table with the columns record and source, of every record; with it, weak evidence
+            within one source is asked about as a duplicate there.
         progress: Told of each component judged.
     """
     records = _numbers(connection, "select record from records order by record")
@@ -103,7 +106,7 @@ def group_records(
     conflicting = _numbers(connection, _CONFLICTING_SQL, [rules.component_records_max])
     is_open[np.searchsorted(records, conflicting)] = True
     judged, questions = _judge_components(
-        connection, records[np.flatnonzero(is_open)], decisions, rules, progress
+        connection, records[np.flatnonzero(is_open)], decisions, rules, sources, progress
     )
     group_names = records[groups]
     group_names[np.searchsorted(records, judged[0])] = judged[1]
@@ -156,6 +159,7 @@ def _judge_components(
     components: Numbers,
     decisions: Sequence[Decision],
     rules: PartitionRules,
+    sources: str | None,
     progress: Progress,
 ) -> tuple[tuple[list[int], list[int]], list[TaskQuestion]]:
     """Records of these components, the smallest record of each one's group, and the questions."""
@@ -166,7 +170,8 @@ def _judge_components(
         for start in range(0, len(components), COMPONENTS_AT_ONCE):
             chunk = components[start : start + COMPONENTS_AT_ONCE]
             records, edges = _load_components(connection, chunk)
-            result = partition(records, edges, decisions, rules)
+            source = _load_sources(connection, sources, chunk) if sources else None
+            result = partition(records, edges, decisions, rules, source=source)
             for group in result.groups:
                 members.extend(group)
                 names.extend([min(group)] * len(group))
@@ -187,3 +192,15 @@ def _load_components(
     ).fetchall()
     connection.unregister("chosen")
     return records, [Edge(*row) for row in rows]
+
+
+def _load_sources(
+    connection: duckdb.DuckDBPyConnection, sources: str, components: Numbers
+) -> Callable[[int], str]:
+    connection.register("chosen", pa.table({"component": components}))
+    rows = connection.execute(
+        f"""select record, source from {sources}
+        join component using (record) join chosen using (component)"""
+    ).fetchall()
+    connection.unregister("chosen")
+    return dict(rows).__getitem__

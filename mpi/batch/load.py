@@ -242,7 +242,10 @@ def _link(run: _Run) -> list[TaskQuestion]:
     )
     run.report.pairs, run.report.crowded = counts.pairs, counts.crowded
     grouping = group_records(
-        run.connection, rules=partition_rules(run.model), progress=run.progress
+        run.connection,
+        rules=partition_rules(run.model),
+        sources="record_number",
+        progress=run.progress,
     )
     assign_persons(run.connection, grouping, link_bits=run.model.thresholds.link_bits)
     sources = read_source_systems(run.settings.sources_folder)

@@ -73,6 +73,10 @@ def database():
         yield connection
 
 
+def source_of(record):
+    return str(record % 2)
+
+
 def add_edges(connection, edges):
     rows = pa.table(
         {
@@ -96,8 +100,18 @@ def test_groups_and_questions_are_those_of_everything_at_once(database, graph):
     records, edges, decisions = graph
     add_records(database, records)
     add_edges(database, edges)
-    grouping = group_records(database, rules=RULES, decisions=decisions, progress=SilentProgress())
-    expected = partition(dict(enumerate(records)), edges, decisions, RULES)
+    database.execute(
+        """create or replace table record_source as
+        select record, (record % 2)::text as source from records"""
+    )
+    grouping = group_records(
+        database,
+        rules=RULES,
+        decisions=decisions,
+        sources="record_source",
+        progress=SilentProgress(),
+    )
+    expected = partition(dict(enumerate(records)), edges, decisions, RULES, source=source_of)
     names = dict(zip(grouping.records.tolist(), grouping.groups.tolist(), strict=True))
     assert names == {record: min(group) for group in expected.groups for record in group}
     assert by_content(grouping.questions) == by_content(expected.questions)
