@@ -33,17 +33,21 @@ _EXCHANGED: Final = parse_condition("shared(given_names, family_parts)")
 def model_for_files(model: Model) -> Model:
     """The model with levels for addresses that are nearly the same, and names that are exchanged.
 
+    That given names are alike by their letters is left to `mpi.batch.names_in_use`.
+
     A model without the comparison `home` or its levels keeps what it has.
     """
     comparisons = tuple(
         _with_close_addresses(comparison) if comparison.name == "home" else comparison
         for comparison in model.comparisons
     )
-    return replace(
-        model,
-        comparisons=comparisons,
-        given_names_agree=(*model.given_names_agree, (*_EXCHANGED,)),
-    )
+    by_letters = [
+        condition
+        for condition in model.given_names_agree
+        if any(test.comparator == "similarity" for test in condition)
+    ]
+    others = (each for each in model.given_names_agree if each not in by_letters)
+    return replace(model, comparisons=comparisons, given_names_agree=(*others, _EXCHANGED))
 
 
 def _with_close_addresses(home: Comparison) -> Comparison:

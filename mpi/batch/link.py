@@ -30,6 +30,11 @@ from mpi.batch.file_model import model_for_files
 from mpi.batch.link_input import InputFile, read_input
 from mpi.batch.link_output import check_outputs, write_whole
 from mpi.batch.lone_values import find_slips, hide_slips
+from mpi.batch.names_in_use import (
+    count_names_in_use,
+    join_slips_to_names,
+    tell_names_apart,
+)
 from mpi.batch.patterns import (
     Patterns,
     adjust_patterns,
@@ -121,6 +126,7 @@ def link_file(
         _standardise(run, chosen.workers_count, is_scheme_trusted=is_scheme_trusted)
         run.crowded = _compare(run)
         scored = _estimate(run)
+        join_slips_to_names(connection)
         hide_slips(connection, scored.model, scored.slips, rows.rows.num_rows)
         grouping = group_records(connection, rules=partition_rules(scored.model), progress=progress)
         persons = _person_ids(run, grouping)
@@ -191,6 +197,9 @@ def _compare(run: _Run) -> tuple[CrowdedKey, ...]:
         phase.advance()
         drawn = random_pairs_sql(connection, RANDOM_PAIRS_MAX)
         make_patterns(connection, run.model, drawn, table="random_pattern")
+        count_names_in_use(connection)
+        for table in ("blocked_pattern", "random_pattern"):
+            tell_names_apart(connection, run.model, table=table)
     return crowded
 
 
