@@ -7,16 +7,12 @@ standardised again from all of them, because its history is evidence too.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import pickle
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 import duckdb
 import orjson
@@ -24,7 +20,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mpi.batch.engines import processors_count
 from mpi.batch.feeds import (
     FeedChunk,
     QuarantinedRow,
@@ -33,6 +28,7 @@ from mpi.batch.feeds import (
     refuse_unreadable,
 )
 from mpi.batch.progress import Progress
+from mpi.batch.side_by_side import run_side_by_side
 from mpi.config import SourceSystem
 from mpi.domain.identifiers import NumberTrust, RecordKey
 from mpi.domain.records import (
@@ -55,8 +51,6 @@ STORED_PARTS: Final = "stored."
 """Begins the names of parts that come from the store; no source's name has a full stop."""
 STORED_VERSIONS: Final = 20_000
 """Versions that one worker standardises at a time."""
-JOBS_AHEAD_MAX: Final = 6
-"""Jobs handed to the workers ahead of time; more would only hold memory."""
 
 _VERSION_COLUMNS: Final = {
     "source": pa.string(),
@@ -146,49 +140,6 @@ def _jobs(
     for source, chunks in opened:
         for number, chunk in enumerate(chunks):
             yield _Job(chunk, source, trust, work_folder / f"{source.name}-{number:05}.parquet")
-
-
-_Given = TypeVar("_Given")
-_Result = TypeVar("_Result")
-
-
-def run_side_by_side(
-    work: Callable[[_Given], _Result], jobs: Iterable[_Given], workers: int
-) -> Iterator[_Result]:
-    """Results as they come, in no order; a bounded number of jobs is under way, so memory is too.
-
-    Args:
-        work: A function of a module, which worker processes import.
-        jobs: What to call it with; picklable.
-        workers: Processes; 1 works in this process, 0 means one for each processor.
-    """
-    processes = workers or processors_count()
-    if processes == 1:
-        yield from map(work, jobs)
-        return
-    waiting: set[Future[_Result]] = set()
-    # Spawned, not forked: a fork would copy locks that DuckDB's and Arrow's threads hold.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent) as pool:
-        for job in jobs:
-            waiting.add(pool.submit(work, job))
-            if len(waiting) >= JOBS_AHEAD_MAX:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        for future in waiting:
-            yield future.result()
-
-
-def _end_with_parent() -> None:
-    """Let this worker end when its parent is killed; it would wait for work for ever."""
-
-    def wait_for_end() -> None:
-        parent = multiprocessing.parent_process()
-        assert parent is not None, "only a worker process has an initializer"
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait_for_end, daemon=True).start()
 
 
 def _extract_chunk(job: _Job) -> _Outcome:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from mpi.batch.extract import run_side_by_side
 from mpi.batch.progress import Progress
+from mpi.batch.side_by_side import started
 from mpi.config import SourceSystem
 from mpi.domain.golden import CurrentRecord, survivorship
 from mpi.domain.identifiers import RecordKey
 from mpi.domain.records import content_digest, content_json, demographics_from_dict
 from mpi.standardise.informative import is_informative
 
-PERSONS_AT_ONCE: Final = 10_000
+PERSONS_AT_ONCE: Final = 5_000
 """Persons whose records one worker gets at a time."""
 _SCHEMA: Final = pa.schema(
     [("person_id", pa.string()), ("golden", pa.string()), ("golden_digest", pa.string())]
@@ -30,37 +34,52 @@ Trust = Mapping[str, Mapping[str, int]]
 """Source -> field -> 0..100."""
 
 
-def make_golden(
+@contextmanager
+def golden_under_way(
     connection: duckdb.DuckDBPyConnection,
     sources: Mapping[str, SourceSystem],
     *,
-    progress: Progress,
+    folder: Path,
     workers: int,
-) -> None:
-    """Table `golden` (person_id, golden, golden_digest) of the table `assignment`."""
+) -> Iterator[Callable[[Progress], None]]:
+    """Begin the golden records of the table `assignment`; other work can go on meanwhile.
+
+    Args:
+        connection: Holds `version`, `record_number`, `left_out` and `assignment`.
+        sources: Their trust for each field decides.
+        folder: A private folder, for parts that hold personal data.
+        workers: Processes; 1 works in this process, 0 means one for each processor.
+
+    Yields:
+        A function that waits for them and makes the table `golden` (person_id, golden,
+        golden_digest).
+    """
     trust = {name: dict(source.trust) for name, source in sources.items()}
-    connection.execute(
-        "create table golden (person_id varchar, golden varchar, golden_digest varchar)"
-    )
     connection.execute(_CURRENT_SQL)
-    ((persons,),) = connection.execute("select count(distinct person_id) from current").fetchall()
-    with progress.phase("golden records", persons) as phase:
-        jobs = (_Job(rows, trust) for rows in _chunks(connection, persons))
-        for rows in run_side_by_side(_golden_rows, jobs, workers):
-            connection.register("made", rows)
-            connection.execute("insert into golden select * from made")
-            connection.unregister("made")
-            phase.advance(rows.num_rows)
+    parts = folder / "golden"
+    shutil.rmtree(parts, ignore_errors=True)
+    connection.execute(f"copy current to '{parts}' (format parquet, partition_by (part))")
     connection.execute("drop table current")
+    jobs = [_Job(part, trust) for part in sorted(parts.glob("part=*"))]
+    with started(_golden_part, jobs, workers) as results:
+
+        def collect(progress: Progress) -> None:
+            with progress.phase("golden records", len(jobs)) as phase:
+                for _ in results:
+                    phase.advance()
+            made = [str(job.made) for job in jobs]
+            connection.execute("create table golden as select * from read_parquet($1)", [made])
+
+        yield collect
 
 
 # Of each record the live version: the last in event order of those that were not held back.
-_CURRENT_SQL: Final = """
+_CURRENT_SQL: Final = f"""
 create or replace table current as
 with counted as (
     select record, version.* from version join record_number using (source, local_id)
     anti join left_out using (record, event_at, sequence, digest))
-select person_id, dense_rank() over (order by person_id) as place,
+select person_id, (dense_rank() over (order by person_id)) // {PERSONS_AT_ONCE} as part,
     source, local_id, event_at, digest, content
 from (
     select * from counted
@@ -70,25 +89,26 @@ join assignment using (record)
 """
 
 
-def _chunks(connection: duckdb.DuckDBPyConnection, persons: int) -> Iterator[pa.Table]:
-    for start in range(1, persons + 1, PERSONS_AT_ONCE):
-        yield connection.sql(
-            """select person_id, source, local_id, event_at, digest, content from current
-            where place between ? and ? order by place""",
-            params=[start, start + PERSONS_AT_ONCE - 1],
-        ).to_arrow_table()
-
-
 @dataclass(frozen=True, slots=True)
 class _Job:
-    rows: pa.Table
+    part: Path
+    """Folder of Parquet files with the current records of some persons."""
     trust: Trust
 
+    @property
+    def made(self) -> Path:
+        return self.part.with_suffix(".parquet")
 
-def _golden_rows(job: _Job) -> pa.Table:
+
+def _golden_part(job: _Job) -> None:
+    rows = pq.read_table(job.part, partitioning=None).sort_by("person_id")
+    pq.write_table(_golden_rows(rows, job.trust), job.made)
+
+
+def _golden_rows(rows: pa.Table, trust: Trust) -> pa.Table:
     made: list[dict[str, Any]] = []
-    for person_id, rows in groupby(job.rows.to_pylist(), key=itemgetter("person_id")):
-        records = [_current_record(row, job.trust) for row in rows]
+    for person_id, own in groupby(rows.to_pylist(), key=itemgetter("person_id")):
+        records = [_current_record(row, trust) for row in own]
         golden = content_json(survivorship(records, is_informative=is_informative).to_dict())
         made.append(
             {"person_id": person_id, "golden": golden, "golden_digest": content_digest(golden)}

@@ -8,7 +8,7 @@ that was killed goes on from there; the store itself changes whole or not at all
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,7 +27,7 @@ from mpi.batch.extract import (
 )
 from mpi.batch.feed_loads import Row, find_loads, write_loads
 from mpi.batch.feeds import list_feeds, write_quarantine
-from mpi.batch.golden import make_golden
+from mpi.batch.golden import golden_under_way
 from mpi.batch.groups import group_records
 from mpi.batch.persons import assign_persons
 from mpi.batch.progress import Progress
@@ -163,7 +163,11 @@ def load_folder(
                 run = _Run(connection, bulk, model, release, settings, progress, report)
                 _gather(run, work, {source.name for source, _ in feeds} if is_snapshot else set())
                 questions = _link(run)
-                _write(run, feeds, questions, (clock or SystemClock()).now())
+                with golden_under_way(
+                    connection, sources, folder=work, workers=settings.workers_count
+                ) as collect_golden:
+                    at = (clock or SystemClock()).now()
+                    _write(run, feeds, questions, collect_golden, at)
     return report
 
 
@@ -232,7 +236,7 @@ def _gather(run: _Run, work: Path, replaced_sources: Set[str]) -> None:
 
 
 def _link(run: _Run) -> list[TaskQuestion]:
-    """Tables `edge`, `assignment`, `home_row` and `golden`; gives what is left to ask."""
+    """Tables `edge`, `assignment` and `home_row`; gives what is left to ask."""
     counts = find_edges(
         run.connection,
         model=run.model,
@@ -248,8 +252,6 @@ def _link(run: _Run) -> list[TaskQuestion]:
         progress=run.progress,
     )
     assign_persons(run.connection, grouping, link_bits=run.model.thresholds.link_bits)
-    sources = read_source_systems(run.settings.sources_folder)
-    make_golden(run.connection, sources, progress=run.progress, workers=run.settings.workers_count)
     return [*grouping.questions, *overlay_questions(run.connection)]
 
 
@@ -257,10 +259,11 @@ def _write(
     run: _Run,
     feeds: Sequence[tuple[SourceSystem, Path]],
     questions: Sequence[TaskQuestion],
+    collect_golden: Callable[[Progress], None],
     at: datetime,
 ) -> None:
     report, connection, bulk = run.report, run.connection, run.bulk
-    with run.progress.phase("write the store", 6) as phase:
+    with run.progress.phase("write records", 2) as phase:
         model = write_sources(connection, bulk, feeds, run.model, at=at)
         report.new_records, report.new_versions = write_records(
             connection, bulk, model=model, at=at
@@ -268,6 +271,8 @@ def _write(
         phase.advance()
         write_edges(connection, bulk, model=model)
         phase.advance()
+    collect_golden(run.progress)
+    with run.progress.phase("write persons", 4) as phase:
         report.new_persons, _ = write_persons(connection, bulk, at=at)
         phase.advance()
         report.closed_links, report.opened_links = write_links(connection, bulk, model=model, at=at)
