@@ -68,7 +68,11 @@ def golden_under_way(
                 for _ in results:
                     phase.advance()
             made = [str(job.made) for job in jobs]
-            connection.execute("create table golden as select * from read_parquet($1)", [made])
+            connection.execute(
+                "create table golden (person_id varchar, golden varchar, golden_digest varchar)"
+            )
+            if made:
+                connection.execute("insert into golden select * from read_parquet($1)", [made])
 
         yield collect
 
