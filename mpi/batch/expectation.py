@@ -16,17 +16,28 @@ Source: Dempster, Laird & Rubin 1977; for record linkage Winkler 1988 (US Census
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from mpi.batch.patterns import Levels, Patterns
+from mpi.batch.patterns import Patterns
+from mpi.batch.relatives import (
+    CONFIRMED,
+    CONFIRMED_PAIRS_MIN,
+    GIVEN_NAME_LEVELS,
+    HELD,
+    TINY,
+    UNLIKE_DATES,
+    UNLIKE_NAMES,
+    Aspect,
+    Shares,
+    is_on_levels,
+    relatives_start,
+)
 from mpi.linkage.model import Comparison, Level, Model
 
-Shares = npt.NDArray[np.float64]
 Bits = npt.NDArray[np.float64]
 
 SHIPPED_PAIRS: Final = 20.0
@@ -46,92 +57,6 @@ CHANGE_MIN: Final = 1e-4
 UNREACHED_M_MAX: Final = 0.3
 """If more of a comparison's m lies on levels that no pair of the file is on, its columns are not
 what the model was made for, and the other comparisons judge it first."""
-_TINY: Final = 1e-300
-
-RELATIVES: Final[Mapping[str, Mapping[str, float]]] = {
-    "name": {
-        "same": 0.01,
-        "same_once": 0.003,
-        "reordered": 0.001,
-        "given_close_family_same": 0.015,
-        "given_same_family_close": 0.003,
-        "both_close": 0.003,
-        "initial_family_same": 0.01,
-        "given_same_family_missing": 0.01,
-        "given_same_family_differs_woman": 0.002,
-        "given_same_family_differs": 0.002,
-        "given_close_family_differs": 0.008,
-        "family_same_given_differs": 0.675,
-        "family_close_given_differs": 0.08,
-        "differs": 0.178,
-    },
-    "birth_date": {
-        "same": 0.03,
-        "one_slip": 0.004,
-        "swapped": 0.0002,
-        "two_parts": 0.015,
-        "partial": 0.001,
-        "one_part": 0.15,
-        "differs": 0.7998,
-    },
-    "home": {
-        "same_place_and_phone": 0.25,
-        "same_place": 0.45,
-        "same_place_once": 0.05,
-        "same_phone": 0.03,
-        "place_close": 0.05,
-        "same_postcode": 0.08,
-        "same_postcode_once": 0.01,
-        "same_address": 0.03,
-        "address_close": 0.01,
-        "postcode_slip": 0.01,
-        "same_area": 0.02,
-        "differs": 0.02,
-    },
-    "middle_name": {"same": 0.08, "initial": 0.10, "differs": 0.82},
-    "email": {"same": 0.10, "close": 0.02, "differs": 0.88},
-    "birth_order": {"same": 0.10, "differs": 0.90},
-    "identifier": {"same": 0.001, "one_slip": 0.002, "differs": 0.997},
-    "nhs_number": {"same": 0.0005, "one_slip": 0.0005},
-}
-"""Comparison -> level -> share of pairs of relatives in one home. An estimate of the project: a son
-with his father's name, twins in one birth of 65 (Office for National Statistics), siblings with
-similar names. A level that is not named has the rest, in proportion to strangers."""
-_GIVEN_NAME_LEVELS: Final = frozenset(
-    {"same", "given_close_family_same", "family_same_given_differs", "given_same_family_differs"}
-)
-"""Levels that no pair is on in a file without given names."""
-_HELD: Final = frozenset(
-    {("name", "same"), ("name", "same_once"), ("name", "reordered"), ("identifier", "same"),
-     ("identifier", "one_slip")}
-)  # fmt: skip
-"""Shares of relatives that are not re-estimated: nothing but their names tells a father and a son
-without birth dates from one person, so a file cannot teach it."""
-
-
-class Aspect(NamedTuple):
-    """Levels of one comparison."""
-
-    comparison: str
-    levels: frozenset[str]
-
-
-UNLIKE_NAMES: Final = Aspect(
-    "name", frozenset({"family_same_given_differs", "family_close_given_differs", "differs"})
-)
-UNLIKE_DATES: Final = Aspect("birth_date", frozenset({"one_part", "differs"}))
-"""Levels that one person is hardly ever on. What relatives share is learned from pairs on them: how
-often they have similar names from those born on different days, everything else from those with
-different names. Otherwise they would be taken for people who resemble matches ever more."""
-CONFIRMED: Final = (
-    Aspect("birth_date", frozenset({"same", "one_slip", "swapped"})),
-    Aspect("identifier", frozenset({"same"})),
-    Aspect("nhs_number", frozenset({"same"})),
-)
-"""Levels on which a pair is one person whatever the given names. How often one person's given names
-differ is learned from such pairs only; elsewhere siblings would teach it."""
-_CONFIRMED_PAIRS_MIN: Final = 30.0
-"""With fewer, the shipped share of different names stays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +100,9 @@ def start_estimate(model: Model, evidence: Evidence) -> Estimate:
     return Estimate(
         matches=[_with_missing([level.m for level in c.levels]) for c in comparisons],
         strangers=strangers,
-        relatives=[_relatives(c, shares) for c, shares in zip(comparisons, strangers, strict=True)],
+        relatives=[
+            relatives_start(c, shares) for c, shares in zip(comparisons, strangers, strict=True)
+        ],
         kinds=_kinds(
             np.full(2, MATCHES_PER_RECORD * evidence.records / 2),
             np.full(2, RELATIVES_PER_RECORD * evidence.records / 2),
@@ -223,7 +150,7 @@ def kind_bits(estimate: Estimate, patterns: Patterns, *, without: int | None = N
         without: A comparison that is left out.
     """
     stratum = patterns.is_same_source.astype(int)
-    log_kinds = np.log2(np.maximum(estimate.kinds, _TINY))[stratum]
+    log_kinds = np.log2(np.maximum(estimate.kinds, TINY))[stratum]
     totals = [
         log_kinds[:, kind] + _sum_bits(shares, patterns, without)
         for kind, shares in enumerate((estimate.matches, estimate.strangers, estimate.relatives))
@@ -244,15 +171,6 @@ def _with_missing(shares: list[float]) -> Shares:
     return np.array([1.0, *shares])
 
 
-def _relatives(comparison: Comparison, strangers: Shares) -> Shares:
-    named = RELATIVES.get(comparison.name, {})
-    given = np.array([named.get(level.name, 0.0) for level in comparison.levels])
-    rest = np.where(given > 0, 0.0, strangers[1:])
-    if rest.sum() > 0:
-        rest *= max(1 - given.sum(), 0.0) / rest.sum()
-    return np.concatenate([[1.0], np.maximum(given + rest, _TINY)])
-
-
 def _kinds(matches: Shares, relatives: Shares, evidence: Evidence) -> Shares:
     totals = np.array([evidence.pairs_across, evidence.pairs_within])
     kinds = np.empty((2, 3))
@@ -268,7 +186,7 @@ def _sum_bits(shares: list[Shares], patterns: Patterns, without: int | None) -> 
     total = np.zeros(len(patterns.counts))
     for place, comparison in enumerate(shares):
         if place != without:
-            total += np.log2(np.maximum(comparison, _TINY))[patterns.levels[:, place]]
+            total += np.log2(np.maximum(comparison, TINY))[patterns.levels[:, place]]
     return total
 
 
@@ -331,18 +249,8 @@ class _Found:
 
 
 def _by_stratum(expected: Shares, patterns: Patterns) -> Shares:
-    return np.bincount(patterns.is_same_source.astype(int), weights=expected, minlength=2)
-
-
-def is_on_levels(model: Model, levels: Levels, aspect: Aspect) -> npt.NDArray[np.bool_]:
-    """Which patterns are on one of the aspect's levels; none if the model does not compare it."""
-    for place, comparison in enumerate(model.comparisons):
-        if comparison.name == aspect.comparison:
-            named = [
-                at for at, level in enumerate(comparison.levels, 1) if level.name in aspect.levels
-            ]
-            return np.isin(levels[:, place], named)
-    return np.zeros(len(levels), dtype=bool)
+    counts = np.bincount(patterns.is_same_source.astype(int), weights=expected, minlength=2)
+    return np.asarray(counts, float)
 
 
 def _aspect_share(model: Model, shares: list[Shares], aspect: Aspect) -> float:
@@ -377,12 +285,12 @@ def _relatives_count(
     for aspect in _teaching_aspects(slips):
         expected = expected * is_on_levels(model, evidence.blocked.levels, aspect)
         share *= _aspect_share(model, estimate.relatives, aspect)
-    return _by_stratum(expected, evidence.blocked) / max(share, _TINY)
+    return _by_stratum(expected, evidence.blocked) / max(share, TINY)
 
 
 def _has_given_names(model: Model, evidence: Evidence) -> bool:
     """Whether random pairs can show different given names."""
-    informed = Aspect(UNLIKE_NAMES.comparison, _GIVEN_NAME_LEVELS)
+    informed = Aspect(UNLIKE_NAMES.comparison, GIVEN_NAME_LEVELS)
     return bool(is_on_levels(model, evidence.blocked.levels, informed).any())
 
 
@@ -391,14 +299,15 @@ def _level_counts(
 ) -> Shares:
     """Pairs expected on each level, missing left out."""
     size = len(comparison.levels) + 1
-    return np.bincount(patterns.levels[:, place], weights=expected, minlength=size)[1:]
+    counts = np.bincount(patterns.levels[:, place], weights=expected, minlength=size)
+    return np.asarray(counts[1:], float)
 
 
 def _drawn(counts: Shares, shipped: Shares) -> Shares:
     """Shares by counts, drawn towards the shipped ones."""
     least = LEVEL_PAIRS_MIN * min(counts.sum() / LEVEL_PAIRS_FROM, 1.0)
     prior = np.maximum(SHIPPED_PAIRS * shipped, least)
-    return (counts + prior) / (counts.sum() + prior.sum())
+    return np.asarray((counts + prior) / (counts.sum() + prior.sum()), float)
 
 
 def is_reestimated(comparison: Comparison, level: Level) -> bool:
@@ -427,7 +336,7 @@ def _with_unlike_share(
         [is_on_levels(model, levels, aspect) for aspect in CONFIRMED]
     )
     counts = _level_counts(evidence.blocked, place, found.matches * is_confirmed, comparison)
-    taught = _drawn(counts, shipped) if counts.sum() >= _CONFIRMED_PAIRS_MIN else shipped
+    taught = _drawn(counts, shipped) if counts.sum() >= CONFIRMED_PAIRS_MIN else shipped
     unlike = np.array([level.name in UNLIKE_NAMES.levels for level in comparison.levels])
     if not unlike.any() or unlike.all():
         return shares
@@ -444,7 +353,7 @@ def _next_strangers(
     random = _level_counts(evidence.random, place, found.random_strangers, comparison)
     shares = (random + RANDOM_PAIRS) / (random.sum() + RANDOM_PAIRS / start)
     informed = random.sum() / max(found.random_strangers.sum(), 1.0)
-    pairs = (evidence.pairs_within + evidence.pairs_across) * max(informed, _TINY)
+    pairs = (evidence.pairs_within + evidence.pairs_across) * max(informed, TINY)
     blocked = _level_counts(evidence.blocked, place, found.strangers, comparison)
     if random.sum() > 0:
         shares = np.maximum(shares, blocked / max(pairs, 1.0))
@@ -473,7 +382,7 @@ def _next_relatives(
         expected = expected * is_on_levels(model, evidence.blocked.levels, aspect)
     counts = _level_counts(evidence.blocked, place, expected, comparison)
     shares = _drawn(counts, start)
-    held = np.array([(comparison.name, level.name) in _HELD for level in comparison.levels])
+    held = np.array([(comparison.name, level.name) in HELD for level in comparison.levels])
     if held.any():
         free = 1 - start[held].sum()
         shares = np.where(held, start, shares * free / shares[~held].sum())

@@ -30,10 +30,6 @@ RECORD_SCHEMA: Final = pa.schema(
 _VERIFIED: Final = "01"
 """NHS NUMBER STATUS INDICATOR: present and verified."""
 _FILE_TRUST: Final = NumberTrust(statuses=frozenset({_VERIFIED}))
-_TEXT_COLUMNS: Final = (
-    "given_name", "middle_name", "family_name", "sex", "address", "town", "postcode", "phone",
-    "email",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +75,30 @@ def _record(row: Mapping[str, str | None], job: RowsJob) -> ComparisonRecord:
     source, born = row["source"] or "", row["date_of_birth"]
     if born and source in job.month_first_sources:
         born = day_first(born)
-    texts = {name: row[name] for name in _TEXT_COLUMNS}
-    live = Demographics(date_of_birth=born, **_number(row["nhs_number"], job), **texts)
+    number = row["nhs_number"]
+    # A valid NHS number is trusted; a number that is none is one of another scheme.
+    is_nhs = job.has_nhs_numbers and standardise_nhs_number(number) is not None
+    live = Demographics(
+        nhs_number=number if is_nhs else None,
+        nhs_number_status=_VERIFIED if is_nhs else None,
+        identifier=None if is_nhs else number,
+        date_of_birth=born,
+        given_name=row["given_name"],
+        middle_name=row["middle_name"],
+        family_name=row["family_name"],
+        sex=row["sex"],
+        address=row["address"],
+        town=row["town"],
+        postcode=row["postcode"],
+        phone=row["phone"],
+        email=row["email"],
+    )
     record = standardise_demographics(source, live, (), _FILE_TRUST)
     if job.has_towns_only and row["town"]:
         record = _with_town(record, fold_text(row["town"]))
     if job.is_scheme_trusted and record.identifier and not record.trusted_nhs_number:
         record = replace(record, trusted_nhs_number=record.identifier)
     return record
-
-
-def _number(text: str | None, job: RowsJob) -> dict[str, str | None]:
-    """A valid NHS number is trusted; a number that is none is one of another scheme."""
-    if job.has_nhs_numbers and standardise_nhs_number(text) is not None:
-        return {"nhs_number": text, "nhs_number_status": _VERIFIED}
-    return {"identifier": text}
 
 
 def _with_town(record: ComparisonRecord, town: str) -> ComparisonRecord:

@@ -6,13 +6,11 @@ common values are, what agreement weighs and how many rows are one person is est
 
 from __future__ import annotations
 
-import hashlib
 import math
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 import numpy as np
@@ -21,20 +19,28 @@ import pyarrow as pa
 from mpi.batch.edges import CrowdedKey, register_frequencies
 from mpi.batch.engines import open_engine
 from mpi.batch.expectation import Estimate, Evidence, estimate_kinds
-from mpi.batch.extract import run_side_by_side
 from mpi.batch.file_frequencies import count_file_frequencies
+from mpi.batch.file_model import model_for_files
 from mpi.batch.file_records import row_jobs, standardise_rows
 from mpi.batch.groups import Grouping, connected_components, group_records
 from mpi.batch.link_blocking import make_file_pairs
-from mpi.batch.file_model import model_for_files
 from mpi.batch.link_input import InputFile, read_input
 from mpi.batch.link_output import check_outputs, write_whole
+from mpi.batch.link_results import (
+    LinkReport,
+    edges_table,
+    input_notes,
+    person_ids,
+    persons_table,
+    questions_table,
+)
 from mpi.batch.lone_values import find_slips, hide_slips
 from mpi.batch.names_in_use import (
     count_names_in_use,
     join_slips_to_names,
     tell_names_apart,
 )
+from mpi.batch.pattern_scores import score_patterns
 from mpi.batch.patterns import (
     Patterns,
     adjust_patterns,
@@ -42,13 +48,10 @@ from mpi.batch.patterns import (
     make_patterns,
     random_pairs_sql,
 )
-from mpi.batch.pattern_scores import score_patterns
 from mpi.batch.progress import Progress
-from mpi.batch.stored_tables import count_rows
+from mpi.batch.side_by_side import run_side_by_side
 from mpi.config import Settings
-from mpi.domain.identifiers import PersonId, person_id_from_bytes
 from mpi.domain.links import WEIGHT_STEPS_PER_BIT
-from mpi.domain.tasks import TaskQuestion
 from mpi.linkage.comparators import double_sql
 from mpi.linkage.model import Model, model_from_spec
 from mpi.linkage.partition import partition_rules
@@ -64,29 +67,6 @@ SETTLED_SHARE: Final = 0.01
 RANDOM_PAIRS_MAX: Final = 400_000
 SIDE_BY_SIDE_ROWS_MIN: Final = 20_000
 """Smaller files are standardised sooner than a second process starts."""
-
-
-@dataclass(slots=True, kw_only=True)
-class LinkReport:
-    """What linking a file came to."""
-
-    records: int
-    persons: int
-    questions: int
-    expected_false_links: float
-    """Of the pairs at or above the threshold, by their own probabilities."""
-    link_bits: float
-    unreadable_rows: int
-    notes: tuple[str, ...]
-
-    def summary(self) -> str:
-        """A few lines for a terminal; no personal data."""
-        lines = [
-            f"{self.records:,} records are {self.persons:,} persons "
-            f"({self.records - self.persons:,} records joined another).",
-            f"{self.questions:,} questions are left for a person to decide.",
-        ]
-        return "\n".join([*lines, *self.notes])
 
 
 def link_file(
@@ -127,17 +107,17 @@ def link_file(
         run.crowded = _compare(run)
         scored = _estimate(run)
         join_slips_to_names(connection)
-        hide_slips(connection, scored.model, scored.slips, rows.rows.num_rows)
+        hidden = hide_slips(connection, scored.model, scored.slips, rows.rows.num_rows)
         grouping = group_records(connection, rules=partition_rules(scored.model), progress=progress)
-        persons = _person_ids(run, grouping)
+        persons = person_ids(rows, grouping)
         with progress.phase("write the results", len(outputs)):
-            tables = [(out, _persons_table(run, persons))]
+            tables = [(out, persons_table(rows, persons))]
             if edges_out:
-                tables.append((edges_out, _edges_table(run)))
+                tables.append((edges_out, edges_table(connection, rows)))
             if questions_out:
-                tables.append((questions_out, _questions_table(run, grouping, persons)))
+                tables.append((questions_out, questions_table(rows, grouping, persons)))
             write_whole(tables)
-        return _report(run, scored, grouping)
+        return _report(run, scored, grouping, hidden)
 
 
 def shipped_model() -> Model:
@@ -277,9 +257,10 @@ def _score(run: _Run, scored: Scored) -> None:
         f"""create or replace table edge as
         select l as left_record, r as right_record, {rounded} as match_weight_bits
         from (
-            select l, r, match_bits - greatest(stranger_bits - adjustment_bits, relative_bits)
-                - log2(1e0 + pow(2e0, -abs(stranger_bits - adjustment_bits - relative_bits))) as weight
-            from blocked_pattern_adjusted join pattern_score using (pattern, is_same_source))
+            select l, r, match_bits - greatest(adjusted, relative_bits)
+                - log2(1e0 + pow(2e0, -abs(adjusted - relative_bits))) as weight
+            from (select *, stranger_bits - adjustment_bits as adjusted
+                from blocked_pattern_adjusted join pattern_score using (pattern, is_same_source)))
         where {rounded} >= {double_sql(model.thresholds.review_bits)}"""
     )
 
@@ -299,82 +280,19 @@ def _take_persons(run: _Run, link_bits: float) -> int:
     return len(np.unique(persons))
 
 
-def _person_ids(run: _Run, grouping: Grouping) -> list[PersonId]:
-    """Each row's person; the same file gives the same ids."""
-    keys = _keys(run.file)
-    first: dict[int, PersonId] = {}
-    persons = [PersonId("")] * len(keys)
-    for record, group in zip(grouping.records.tolist(), grouping.groups.tolist(), strict=True):
-        if group not in first:
-            digest = hashlib.blake2b(keys[group].encode("utf-8", "surrogatepass"), digest_size=8)
-            first[group] = person_id_from_bytes(digest.digest())
-        persons[record] = first[group]
-    return persons
-
-
-def _keys(file: InputFile) -> list[str]:
-    sources, ids = (file.rows[name].to_pylist() for name in ("source", "record_id"))
-    return [f"{source or ''}:{id_}" for source, id_ in zip(sources, ids, strict=True)]
-
-
-def _persons_table(run: _Run, persons: list[PersonId]) -> pa.Table:
-    names = ["record_id", "source"] if run.file.has_repeated_ids else ["record_id"]
-    rows = run.file.rows.select(names)
-    return rows.append_column("person_id", pa.array(persons, pa.string()))
-
-
-def _edges_table(run: _Run) -> pa.Table:
-    """Pairs by descending weight, with the ids of their records."""
-    edges = run.connection.execute(
-        "select * from edge order by match_weight_bits desc, left_record, right_record"
-    ).fetchnumpy()
-    columns: dict[str, Any] = {}
-    for side in ("left", "right"):
-        rows = run.file.rows.take(pa.array(edges[f"{side}_record"], pa.int64()))
-        columns[f"{side}_record_id"] = rows["record_id"]
-        if run.file.has_repeated_ids:
-            columns[f"{side}_source"] = rows["source"]
-    bits = np.asarray(edges["match_weight_bits"], float)
-    columns["match_weight_bits"] = bits
-    columns["match_probability"] = 1 / (1 + np.exp2(-bits))
-    return pa.table(columns)
-
-
-def _questions_table(run: _Run, grouping: Grouping, persons: list[PersonId]) -> pa.Table:
-    ids = run.file.rows["record_id"].to_pylist()
-    questions = grouping.questions
-
-    def side(records: frozenset[int]) -> str:
-        return ";".join(ids[record] for record in sorted(records))
-
-    def person(records: frozenset[int]) -> str | None:
-        return persons[min(records)] if records else None
-
-    return pa.table(
-        {
-            "question": pa.array([str(q.type) for q in questions], pa.string()),
-            "reason": pa.array([q.reason for q in questions], pa.string()),
-            "match_weight_bits": pa.array([q.match_weight_bits for q in questions], pa.float64()),
-            "left_person_id": pa.array([person(q.left) for q in questions], pa.string()),
-            "right_person_id": pa.array([person(q.right) for q in questions], pa.string()),
-            "left_record_ids": pa.array([side(q.left) for q in questions], pa.string()),
-            "right_record_ids": pa.array([side(q.right) for q in questions], pa.string()),
-        }
-    )
-
-
-def _report(run: _Run, scored: Scored, grouping: Grouping) -> LinkReport:
+def _report(run: _Run, scored: Scored, grouping: Grouping, hidden: int) -> LinkReport:
     bits = scored.model.thresholds.link_bits
     ((false_links,),) = run.connection.execute(
         f"""select coalesce(sum(1 / (1 + pow(2e0, match_weight_bits))), 0)
-        from edge where match_weight_bits >= {bits!r}"""
+        from edge where match_weight_bits >= {double_sql(bits)}"""
     ).fetchall()
     return LinkReport(
         records=run.file.rows.num_rows,
         persons=len(np.unique(grouping.groups)),
         questions=len(grouping.questions),
-        expected_false_links=float(false_links),
         link_bits=bits,
+        expected_false_links=float(false_links),
         unreadable_rows=run.file.unreadable_rows,
-        notes=(),
+        crowded=run.crowded,
+        notes=tuple(input_notes(run.file, hidden)),
     )

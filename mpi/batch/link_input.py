@@ -11,7 +11,7 @@ import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
@@ -253,7 +253,11 @@ def _check_ids(rows: pa.Table, path: Path) -> bool:
 
 def _refuse_repeated(keys: Sequence[tuple[str | None, str]], path: Path) -> NoReturn:
     seen: set[tuple[str | None, str]] = set()
-    repeated = [row for row, key in enumerate(keys, 1) if key in seen or seen.add(key)]
+    repeated = []
+    for row, key in enumerate(keys, 1):
+        if key in seen:
+            repeated.append(row)
+        seen.add(key)
     raise InvalidInput(
         f"{path}: record_id must be unique within a source, "
         f"but {len(repeated):,} rows repeat an earlier one, the first of them row {repeated[0]:,}"
@@ -261,7 +265,7 @@ def _refuse_repeated(keys: Sequence[tuple[str | None, str]], path: Path) -> NoRe
 
 
 def _is_empty(column: pa.ChunkedArray) -> bool:
-    return column.null_count == len(column)
+    return int(column.null_count) == len(column)
 
 
 def _month_first_sources(rows: pa.Table) -> frozenset[str]:
@@ -288,8 +292,3 @@ def _order(text: str) -> int:
     if first <= _MONTHS_IN_YEAR < second:
         return 1
     return -1 if second <= _MONTHS_IN_YEAR < first else 0
-
-
-def column_is_empty(rows: pa.Table, names: Iterable[str]) -> bool:
-    """Whether none of these columns holds anything."""
-    return all(_is_empty(rows[name]) for name in names)

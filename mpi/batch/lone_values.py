@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mpi.batch.expectation import UNLIKE_DATES, UNLIKE_NAMES, Aspect, is_on_levels
 from mpi.batch.groups import connected_components
 from mpi.batch.patterns import decode_patterns
+from mpi.batch.relatives import UNLIKE_DATES, UNLIKE_NAMES, Aspect, is_on_levels
 from mpi.linkage.model import Model
 
 SLIP_SHARE_MIN: Final = 0.95
@@ -99,7 +99,9 @@ def hide_slips(
         if aspect.comparison not in slips:
             continue
         conflicts = edges.conflicts(model, aspect, frozenset(), records_count)
-        ends = np.concatenate([conflicts.left[conflicts.is_lone], conflicts.right[conflicts.is_lone]])
+        ends = np.concatenate(
+            [conflicts.left[conflicts.is_lone], conflicts.right[conflicts.is_lone]]
+        )
         alone = np.unique(ends[conflicts.size[ends] == 1])
         hidden += len(alone)
         connection.register("lone", pa.table({"record": alone}))

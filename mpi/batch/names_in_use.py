@@ -34,7 +34,6 @@ l.given_name <> r.given_name
     and l_use.families is not null and r_use.families is not null
     and least(l_use.families, r_use.families) >= $ratio * greatest(l_use.families, r_use.families)
     and not list_has_any(l.given_roots, r.given_roots)
-    and not list_has_any(coalesce(l.given_sounds, []), coalesce(r.given_sounds, []))
     and not list_has_any(l.given_names, r.given_names)
     and not list_has_any(l.given_names, coalesce(r.middle_names, []))
     and not list_has_any(r.given_names, coalesce(l.middle_names, []))

@@ -1,0 +1,126 @@
+"""Relatives: the kind of pair that shares a home and a family name without being one person.
+
+What they agree on by the project's estimate, on which levels one may be sure of them, and on which
+of one person. `mpi.batch.expectation` estimates on a file from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mpi.batch.patterns import Levels
+from mpi.linkage.model import Comparison, Model
+
+Shares = npt.NDArray[np.float64]
+TINY: Final = 1e-300
+"""Instead of a probability of 0."""
+
+RELATIVES: Final[Mapping[str, Mapping[str, float]]] = {
+    "name": {
+        "same": 0.01,
+        "same_once": 0.003,
+        "reordered": 0.001,
+        "given_close_family_same": 0.015,
+        "given_same_family_close": 0.003,
+        "both_close": 0.003,
+        "initial_family_same": 0.01,
+        "given_same_family_missing": 0.01,
+        "given_same_family_differs_woman": 0.002,
+        "given_same_family_differs": 0.002,
+        "given_close_family_differs": 0.008,
+        "family_same_given_differs": 0.675,
+        "family_close_given_differs": 0.08,
+        "differs": 0.178,
+    },
+    "birth_date": {
+        "same": 0.03,
+        "one_slip": 0.004,
+        "swapped": 0.0002,
+        "two_parts": 0.015,
+        "partial": 0.001,
+        "one_part": 0.15,
+        "differs": 0.7998,
+    },
+    "home": {
+        "same_place_and_phone": 0.25,
+        "same_place": 0.45,
+        "same_place_once": 0.05,
+        "same_phone": 0.03,
+        "place_close": 0.05,
+        "same_postcode": 0.08,
+        "same_postcode_once": 0.01,
+        "same_address": 0.03,
+        "address_close": 0.01,
+        "postcode_slip": 0.01,
+        "same_area": 0.02,
+        "differs": 0.02,
+    },
+    "middle_name": {"same": 0.08, "initial": 0.10, "differs": 0.82},
+    "email": {"same": 0.10, "close": 0.02, "differs": 0.88},
+    "birth_order": {"same": 0.10, "differs": 0.90},
+    "identifier": {"same": 0.001, "one_slip": 0.002, "differs": 0.997},
+    "nhs_number": {"same": 0.0005, "one_slip": 0.0005},
+}
+"""Comparison -> level -> share of pairs of relatives in one home. An estimate of the project: a son
+with his father's name, twins in one birth of 65 (Office for National Statistics), siblings with
+similar names. A level that is not named has the rest, in proportion to strangers."""
+GIVEN_NAME_LEVELS: Final = frozenset(
+    {"same", "given_close_family_same", "family_same_given_differs", "given_same_family_differs"}
+)
+"""Levels that no pair is on in a file without given names."""
+HELD: Final = frozenset(
+    {("name", "same"), ("name", "same_once"), ("name", "reordered"), ("identifier", "same"),
+     ("identifier", "one_slip")}
+)  # fmt: skip
+"""Shares of relatives that are not re-estimated: nothing but their names tells a father and a son
+without birth dates from one person, so a file cannot teach it."""
+
+
+class Aspect(NamedTuple):
+    """Levels of one comparison."""
+
+    comparison: str
+    levels: frozenset[str]
+
+
+UNLIKE_NAMES: Final = Aspect(
+    "name", frozenset({"family_same_given_differs", "family_close_given_differs", "differs"})
+)
+UNLIKE_DATES: Final = Aspect("birth_date", frozenset({"one_part", "differs"}))
+"""Levels that one person is hardly ever on. What relatives share is learned from pairs on them: how
+often they have similar names from those born on different days, everything else from those with
+different names. Otherwise they would be taken for people who resemble matches ever more."""
+CONFIRMED: Final = (
+    Aspect("birth_date", frozenset({"same", "one_slip", "swapped"})),
+    Aspect("identifier", frozenset({"same"})),
+    Aspect("nhs_number", frozenset({"same"})),
+)
+"""Levels on which a pair is one person whatever the given names. How often one person's given names
+differ is learned from such pairs only; elsewhere siblings would teach it."""
+CONFIRMED_PAIRS_MIN: Final = 30.0
+"""With fewer, the shipped share of different names stays."""
+
+
+def is_on_levels(model: Model, levels: Levels, aspect: Aspect) -> npt.NDArray[np.bool_]:
+    """Which patterns are on one of the aspect's levels; none if the model does not compare it."""
+    for place, comparison in enumerate(model.comparisons):
+        if comparison.name == aspect.comparison:
+            named = [
+                at for at, level in enumerate(comparison.levels, 1) if level.name in aspect.levels
+            ]
+            return np.isin(levels[:, place], named)
+    return np.zeros(len(levels), dtype=bool)
+
+
+def relatives_start(comparison: Comparison, strangers: Shares) -> Shares:
+    """Where relatives' shares start: missing first (1.0), then each level's."""
+    named = RELATIVES.get(comparison.name, {})
+    given = np.array([named.get(level.name, 0.0) for level in comparison.levels])
+    rest = np.where(given > 0, 0.0, strangers[1:])
+    if rest.sum() > 0:
+        rest *= max(1 - given.sum(), 0.0) / rest.sum()
+    return np.concatenate([[1.0], np.maximum(given + rest, TINY)])
