@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter
 from typing import Annotated, Final
 
 import typer
 
 import mpi
 from mpi.cli.choices import DatabaseUrl, InputFile, InputFolder, chosen_settings, example
+from mpi.cli.footprint import cost_of_work
 from mpi.config import read_settings
 
 SPEC_DEFAULT: Final = Path(mpi.__file__).parents[1] / "linkage_models" / "dorset" / "spec.toml"
@@ -44,13 +46,11 @@ def load(
     from mpi.batch.load import load_folder
     from mpi.cli.progress import ShownProgress
 
-    report = load_folder(
-        folder,
-        settings=chosen_settings(database_url),
-        is_snapshot=snapshot,
-        progress=ShownProgress(),
-    )
+    began = perf_counter()
+    settings = chosen_settings(database_url)
+    report = load_folder(folder, settings=settings, is_snapshot=snapshot, progress=ShownProgress())
     typer.echo(report.summary())
+    typer.echo(cost_of_work(perf_counter() - began, settings))
 
 
 def link(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,11 +24,14 @@ if TYPE_CHECKING:
     from mpi.batch.evaluation import Evaluation
     from mpi.batch.load import LoadReport
     from mpi.batch.stored_index import ExampleRecord
+    from mpi.cli.answering import Desk, Resolved
     from mpi.cli.progress import ShownProgress
+    from mpi.services.answers import CrossReference
 
 SEED: Final = 42
 """No release is trained on this seed, nor on any other that an evaluation uses."""
 PEOPLE_DEFAULT: Final = 20_000
+EXAMPLES_MAX: Final = 20
 EXAMPLE_RECORDS_COUNT: Final = 5
 """The people asked about are known to several sources, or there is little to see."""
 FOLDER_DEFAULT: Final = Path("demo")
@@ -46,6 +48,7 @@ class Demonstration:
     seconds: dict[str, float] = field(default_factory=dict)
     report: LoadReport | None = None
     evaluation: Evaluation | None = None
+    asked: list[Resolved] = field(default_factory=list)
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -89,13 +92,12 @@ def demo(
 
 def summary(demonstration: Demonstration) -> dict[str, Any]:
     """What was measured, as JSON values; memory in MiB, times in seconds, rates per link."""
-    from mpi.cli.footprint import peak_memory_mib
+    from mpi.cli.footprint import peak_memory_mib, workers_count
 
     report, evaluation = demonstration.report, demonstration.evaluation
     assert report is not None
     assert evaluation is not None
     links = evaluation.automatic_links.to_dict()
-    workers_count = demonstration.settings.workers_count or len(os.sched_getaffinity(0))
     rates = ("precision", "recall", "false_per_10000", "false_per_10000_upper")
     return {
         "people": demonstration.people,
@@ -106,7 +108,7 @@ def summary(demonstration: Demonstration) -> dict[str, Any]:
         "twins_linked": evaluation.twins_linked,
         "quarantined_rows": report.quarantined_rows,
         "seconds": demonstration.seconds,
-        "peak_memory_mib": peak_memory_mib(workers_count=workers_count),
+        "peak_memory_mib": peak_memory_mib(workers_count=workers_count(demonstration.settings)),
     }
 
 
@@ -134,6 +136,7 @@ def _link_region(demonstration: Demonstration, seed: int, progress: ShownProgres
     _say("2. Load the raw feeds and link them")
     with demonstration.timed("load"):
         demonstration.report = load_folder(feeds, settings=settings, progress=progress)
+    typer.echo(demonstration.report.summary())
     _say("3. Compare with the truth")
     with demonstration.timed("evaluate"), progress.phase("evaluate"):
         demonstration.evaluation = evaluate_store(open_store(settings.database_url), feeds)
@@ -148,36 +151,47 @@ def _ask(demonstration: Demonstration) -> None:
     desk = open_desk(demonstration.settings)
     examples = example_records(read_index(desk.store), records_count=EXAMPLE_RECORDS_COUNT)
     with demonstration.timed("resolve"):
-        for words, question in _questions(examples):
-            _say(words)
-            print_answer(desk.resolve(question), is_brief=True)
+        for number, (words, question) in enumerate(_questions(desk, examples), start=4):
+            _say(f"{number}. {words}")
+            resolved = desk.resolve(question)
+            print_answer(resolved, is_brief=True)
+            demonstration.asked.append(resolved)
 
 
-def _questions(examples: list[ExampleRecord]) -> Iterator[tuple[str, Question]]:
+def _questions(desk: Desk, examples: list[ExampleRecord]) -> Iterator[tuple[str, Question]]:
     """By record, by number, and by demographics with a typing error and without a number."""
-    if examples:
-        key = str(examples[0].key)
-        yield f"4. Who is the record {key}?", question_from_fields({"record": key})
-    numbered = [each for each in examples if each.comparison.get("trusted_nhs_number")]
-    if len(numbered) > 1:
-        number = numbered[1].comparison["nhs_number"]
-        yield f"5. Who has the NHS number {number}?", question_from_fields({"nhs_number": number})
-    described = [each.comparison for each in examples if each.comparison.keys() >= _DESCRIBING]
+    if not examples:
+        return
+    key = str(examples[0].key)
+    yield f"Who is the record {key}?", question_from_fields({"record": key})
+    known = [_told(desk, example) for example in examples[1:EXAMPLES_MAX]]
+    numbered = [each for each in known if "nhs_number" in each]
+    if numbered:
+        number = numbered[len(numbered) // 2]["nhs_number"]
+        yield f"Who has the NHS number {number}?", question_from_fields({"nhs_number": number})
+    described = [each for each in known if each.keys() >= _DESCRIBING and _is_misspelt(each)]
     if described:
-        chosen = described[-1]
-        asked = {
-            "given_name": chosen["given_name"],
-            "family_name": _misspelt(chosen["family_name"]),
-            "date_of_birth": chosen["birth_date"],
-            "postcode": chosen["postcode"],
-        }
+        asked = {name: described[-1][name] for name in _DESCRIBING_IN_ORDER}
+        asked["family_name"] = _misspelt(asked["family_name"])
+        name = f"{asked['given_name']} {asked['family_name']} (two letters exchanged)"
         yield (
-            f"6. Who is {', '.join(asked.values())} (two letters exchanged)?",
+            f"Who is {name}, born {asked['date_of_birth']}, {asked['postcode']}?",
             question_from_fields(asked),
         )
 
 
-_DESCRIBING: Final = {"given_name", "family_name", "birth_date", "postcode"}
+_DESCRIBING_IN_ORDER: Final = ("given_name", "family_name", "date_of_birth", "postcode")
+_DESCRIBING: Final = frozenset(_DESCRIBING_IN_ORDER)
+
+
+def _told(desk: Desk, example: ExampleRecord) -> dict[str, str]:
+    """The single-valued fields of the golden record of the person who has this record."""
+    golden = desk.resolve(Question(record=example.key)).answer.persons[0].golden
+    return {name: field["value"] for name, field in golden.items() if isinstance(field, Mapping)}
+
+
+def _is_misspelt(fields: Mapping[str, str]) -> bool:
+    return _misspelt(fields["family_name"]) != fields["family_name"]
 
 
 def _misspelt(name: str) -> str:
@@ -187,21 +201,35 @@ def _misspelt(name: str) -> str:
 
 def _tell(demonstration: Demonstration) -> None:
     from mpi.batch.evaluation_tables import evaluation_tables
+    from mpi.cli.footprint import cost_of_work
     from mpi.cli.show import print_tables
 
     assert demonstration.evaluation is not None
-    measured = summary(demonstration)
     _say("7. How good is it?")
     print_tables(evaluation_tables(demonstration.evaluation)[:2])
-    total = demonstration.seconds["total"]
-    typer.echo(f"Took {total:.0f} s and at most {measured['peak_memory_mib']:,} MiB of memory.")
-    where = f"--database-url {demonstration.settings.database_url}"
-    mpi = sys.argv[0] if Path(sys.argv[0]).name == "mpi" else "mpi"
+    typer.echo(cost_of_work(demonstration.seconds["total"], demonstration.settings))
     _say("Go on with:")
-    if demonstration.folder == FOLDER_DEFAULT:
-        typer.echo("  make serve")
-    for command in ("serve", f"report --out {demonstration.folder}/report.html"):
-        typer.echo(f"  {mpi} {command} {where}")
+    for command in _next_commands(demonstration):
+        typer.echo(f"  {command}")
+
+
+def _next_commands(demonstration: Demonstration) -> Iterator[str]:
+    """What to try on the store that was made; records as keys, so that each can be copied."""
+    mpi = sys.argv[0] if Path(sys.argv[0]).name == "mpi" else "mpi"
+    folder, url = demonstration.folder, demonstration.settings.database_url
+    yield f"export MPI_DATABASE_URL={shlex.quote(url)}"
+    keys = [str(each.record) for each in _records_of_first(demonstration.asked)]
+    if len(keys) > 1:
+        yield shlex.join([mpi, "resolve", "--record", keys[0]])
+        yield shlex.join([mpi, "explain", *keys[:2]])
+    truth, page = str(folder / "feeds"), str(folder / "report.html")
+    yield shlex.join([mpi, "evaluate", truth])
+    yield shlex.join([mpi, "report", "--out", page, "--truth", truth])
+    yield f"{mpi} serve" + ("    # or: make serve" if folder == FOLDER_DEFAULT else "")
+
+
+def _records_of_first(asked: list[Resolved]) -> tuple[CrossReference, ...]:
+    return asked[0].records[0].records if asked and asked[0].records else ()
 
 
 def _say(words: str) -> None:
