@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import mpi
-from api import health
+from api import description, health
 from api.door import Door
 from api.errors import add_error_handlers
 from api.v1 import routes as v1
@@ -41,9 +41,12 @@ def create_app(service: Service | None = None) -> FastAPI:
         description=_DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
     )
     served_by(app, served)
     add_error_handlers(app)
+    app.include_router(description.router)
     app.include_router(health.router)
     app.include_router(v1.router)
     app.add_middleware(Door)

@@ -244,3 +244,12 @@ def test_the_description_has_examples_and_every_route(client: TestClient) -> Non
         "/v1/sources/{source}/records/{local_id}",
     }
     assert described["components"]["schemas"]["ResolveRequest"]["examples"]
+
+
+def test_the_page_for_people_loads_nothing_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/docs")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "POST /v1/resolve" in page.text
+    assert "<script" not in page.text
+    assert "://" not in page.text
+    assert client.get("/redoc").status_code == 404
