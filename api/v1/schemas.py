@@ -15,8 +15,8 @@ from mpi.domain.links import LinkOrigin, VetoReason
 from mpi.limits import FIELD_CHARACTERS_MAX
 from mpi.services.answers import Grade
 
-PERSON_ID_EXAMPLE: Final = "P7K2M9QX4T1BWC"
-RECORD_EXAMPLE: Final = "gp:A81001-17"
+PERSON_ID_EXAMPLE: Final = "P7K2M9QX4T1BW7"
+RECORD_EXAMPLE: Final = "gp:J81001-17"
 _NUMBER_EXAMPLE: Final = "999 000 0018"
 
 Text = Annotated[str, Field(max_length=FIELD_CHARACTERS_MAX)]

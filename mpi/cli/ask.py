@@ -22,18 +22,18 @@ def add_commands(app: typer.Typer) -> None:
     app.command(
         epilog=example(
             "mpi resolve - < question.json",
-            "mpi resolve --record gp:A81001-17",
-            "mpi resolve --person P7K2M9QX4T1BWC --json",
+            "mpi resolve --record gp:J81001-17",
+            "mpi resolve --person P7K2M9QX4T1BW7 --json",
         )
     )(resolve)
-    app.command(epilog=example("mpi explain gp:A81001-17 poole:445"))(explain)
+    app.command(epilog=example("mpi explain gp:J81001-17 poole:P445"))(explain)
 
 
 def resolve(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="[-]",
+            metavar="-",
             help="- reads the question as JSON from standard input.",
             show_default=False,
         ),

@@ -17,7 +17,7 @@ DatabaseUrl = Annotated[
     str | None,
     typer.Option(
         "--database-url",
-        help="The store: sqlite:///path or postgresql://... [default: the setting database_url]",
+        help="The store: sqlite:///path or postgresql://...; else the setting database_url.",
         show_default=False,
     ),
 ]
@@ -25,10 +25,24 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON for a program instead of text for people.")
 ]
 InputFile = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, readable=True, show_default=False)
+    Path,
+    typer.Argument(
+        help="The table to read: CSV or Parquet.",
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        show_default=False,
+    ),
 ]
 InputFolder = Annotated[
-    Path, typer.Argument(exists=True, file_okay=False, readable=True, show_default=False)
+    Path,
+    typer.Argument(
+        help="The feeds: one file for each source system.",
+        exists=True,
+        file_okay=False,
+        readable=True,
+        show_default=False,
+    ),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
@@ -35,11 +36,25 @@ _FIELDS: Final = tuple(field.name for field in fields(Demographics))
 BAR_CHARACTERS_MAX: Final = 12
 BITS_A_CHARACTER: Final = 2.0
 WEIGHT_DECIMALS: Final = 6
+PROBABILITY_DECIMALS: Final = 6
+WIDTH_ELSEWHERE: Final = 120
+"""Characters of a line where output goes to a file or a pipe, which have no width of their own."""
+_NAME_PARTS: Final = ("given_name", "family_name")
+_PLACE_PARTS: Final = ("name", "address", "town", "postcode", "phone")
+_ASIDES: Final = ("kind", "relationship", "until")
+
+
+def _console() -> Console:
+    """Standard output, as wide as its terminal."""
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDTH_ELSEWHERE
+    return console
 
 
 def print_tables(tables: Iterable[TextTable], console: Console | None = None) -> None:
     """Tables of text, the first column to the left and the others to the right."""
-    shown = console or Console()
+    shown = console or _console()
     for content in tables:
         table = Table(title=content.title, title_justify="left", title_style="bold", box=None)
         for place, name in enumerate(content.columns):
@@ -52,7 +67,7 @@ def print_tables(tables: Iterable[TextTable], console: Console | None = None) ->
 
 def print_figures(figures: Iterable[Figure], console: Console | None = None) -> None:
     """Published figures beside those of a synthetic region."""
-    shown = console or Console()
+    shown = console or _console()
     table = Table("figure", box=None)
     for name in ("published", "observed", "95 % interval", "cases", ""):
         table.add_column(name, justify="right")
@@ -74,7 +89,7 @@ def print_answer(
     resolved: Resolved, *, is_brief: bool = False, console: Console | None = None
 ) -> None:
     """Each person who answers the question, the best first; briefly: the fields that identify."""
-    shown = console or Console()
+    shown = console or _console()
     answer = resolved.answer
     if not answer.persons:
         shown.print("Nobody in the index fits.")
@@ -116,25 +131,37 @@ def _golden_rows(golden: Mapping[str, Any], is_brief: bool) -> Iterator[tuple[st
 
 
 def _words(value: Any) -> str:
-    """A golden value on one line."""
-    return ", ".join(value.values()) if isinstance(value, Mapping) else str(value)
+    """A golden value on one line: `Janet Owen (maiden, until 1956-12-21)`."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    name = " ".join(value[part] for part in _NAME_PARTS if part in value)
+    others = (value[part] for part in _PLACE_PARTS if part in value)
+    said = ", ".join(filter(None, (name, *others)))
+    asides = [_aside(part, value[part]) for part in _ASIDES if part in value]
+    return f"{said} ({', '.join(asides)})" if asides else said
+
+
+def _aside(name: str, value: str) -> str:
+    return f"until {value}" if name == "until" else value
 
 
 def _evidence_words(evidence: Evidence) -> str:
-    bits = f"{evidence.match_weight_bits:+.2f} bits by {evidence.record}"
-    veto = f"; but: {evidence.veto.replace('_', ' ')}" if evidence.veto else ""
-    return f"{evidence.grade}: {bits}, probability {evidence.match_probability:.6f}{veto}"
+    bits = f"{evidence.match_weight_bits:+.2f} bits"
+    veto = f"; but: {_name(evidence.veto)}" if evidence.veto else ""
+    probability = _probability(evidence.match_probability)
+    fits = f"the record that fits best is {evidence.record}"
+    return f"{evidence.grade}: {bits}, match probability {probability}; {fits}{veto}"
 
 
 def print_explained_pair(pair: PairExplanation, console: Console | None = None) -> None:
     """The waterfall of two records, and what became of them."""
-    shown = console or Console()
+    shown = console or _console()
     shown.print(Text(f"{pair.left} and {pair.right}", style="bold"))
     print_explanation(
         pair.explanation, link_bits=pair.link_bits, review_bits=pair.review_bits, console=shown
     )
     if pair.veto:
-        shown.print(f"Veto between the two: {pair.veto.replace('_', ' ')}.")
+        shown.print(f"Veto between the two: {_name(pair.veto)}.")
     is_one = len(set(pair.person_ids)) == 1
     shown.print(f"In the index they are {'one person' if is_one else 'two persons'}.")
 
@@ -150,7 +177,7 @@ def print_explanation(
 
     Each number is the difference of two rounded sums, so that what is shown adds up exactly.
     """
-    shown = console or Console()
+    shown = console or _console()
     weight = rounded_bits(explanation.match_weight_bits)
     table = Table(box=None, show_footer=True)
     table.add_column("", footer="match weight")
@@ -171,12 +198,14 @@ def print_explanation(
     shown.print(table)
     unknown = [_name(s.comparison) for s in explanation.steps if s.level == MISSING_NAME]
     if unknown:
-        shown.print(Text(f"Not known on both sides: {', '.join(unknown)}.", style="dim"))
+        shown.print(
+            Text(f"Not compared, as one or both do not say: {', '.join(unknown)}.", style="dim")
+        )
     shown.print(Text(_verdict(weight, link_bits, review_bits)))
 
 
 def _name(field: str) -> str:
-    return field.replace("_", " ").replace("nhs", "NHS")
+    return field.replace("_", " ").replace("nhs", "NHS").replace("gp ", "GP ")
 
 
 def _bits(bits: float) -> str:
@@ -196,4 +225,14 @@ def _verdict(bits: float, link_bits: float, review_bits: float) -> str:
         what = f"a question for a steward (from {review_bits:g} bits; {link_bits:g} to link)"
     else:
         what = f"not even a question (from {review_bits:g} bits)"
-    return f"{bits:+.2f} bits, match probability {probability:.6f}: {what}."
+    return f"{bits:+.2f} bits, match probability {_probability(probability)}: {what}."
+
+
+def _probability(probability: float) -> str:
+    """Six decimals, but never a 0 or a 1: no evidence is certain."""
+    least = 10.0**-PROBABILITY_DECIMALS
+    if probability < least:
+        return f"under {least:.{PROBABILITY_DECIMALS}f}"
+    if probability > 1 - least:
+        return f"over {1 - least:.{PROBABILITY_DECIMALS}f}"
+    return f"{probability:.{PROBABILITY_DECIMALS}f}"

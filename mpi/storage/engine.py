@@ -96,7 +96,10 @@ def open_store(url: str) -> Store:
     """The store at this address, which must hold our schema (see `create_store`)."""
     parsed = _parsed(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
-        raise StorageUnavailable(f"store: there is no file {parsed.database}")
+        raise StorageUnavailable(
+            f"store: there is no file {parsed.database}; name the store with --database-url or "
+            "MPI_DATABASE_URL, or make one with mpi load"
+        )
     store = _store(parsed)
     with _closed_on_failure(store), store.opened(), store.reader.begin() as connection:
         _check_revision(connection)

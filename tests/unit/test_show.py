@@ -10,7 +10,7 @@ from rich.console import Console
 
 from mpi.batch.evaluation_tables import TextTable
 from mpi.cli.progress import ShownProgress
-from mpi.cli.show import print_explanation, print_tables
+from mpi.cli.show import _probability, _words, print_explanation, print_tables
 from mpi.linkage.explain import Explanation, ExplanationStep
 
 
@@ -60,3 +60,30 @@ def test_progress_collects_seconds_and_writes_a_line_a_phase():
             phase.advance(10)
     assert list(progress.seconds) == ["score pairs"]
     assert written.getvalue().count("score pairs") == 2
+
+
+def test_no_probability_is_shown_as_certain():
+    shown_as = {0.0: "under 0.000001", 0.25: "0.250000", 1.0: "over 0.999999"}
+    assert {value: _probability(value) for value in shown_as} == shown_as
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        (
+            {"family_name": "Owen", "given_name": "Ada", "kind": "maiden", "until": "1956"},
+            "Ada Owen (maiden, until 1956)",
+        ),
+        (
+            {"address": "1 Mill Lane", "postcode": "DT1 1AA", "town": "Ely"},
+            "1 Mill Lane, Ely, DT1 1AA",
+        ),
+        (
+            {"name": "Bo Owen", "phone": "01202 000000", "relationship": "spouse"},
+            "Bo Owen, 01202 000000 (spouse)",
+        ),
+        ("07700 900123", "07700 900123"),
+    ],
+)
+def test_an_entry_of_a_list_reads_in_the_order_of_speech(entry, line):
+    assert _words(entry) == line
