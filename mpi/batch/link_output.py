@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from mpi.errors import InvalidInput
@@ -55,6 +55,9 @@ def _write(draft: Path, out: Path, rows: pa.Table) -> None:
         if out.suffix == ".parquet":
             pq.write_table(rows, draft)
         else:
-            pcsv.write_csv(rows, draft, pcsv.WriteOptions(quoting_style="needed"))
+            with draft.open("w", encoding="utf-8", newline="") as file:
+                lines = csv.writer(file, lineterminator="\n")
+                lines.writerow(rows.column_names)
+                lines.writerows(zip(*rows.to_pydict().values(), strict=True))
     except OSError as error:
         raise InvalidInput(f"{out}: cannot be written: {error.strerror or error}") from error
