@@ -132,7 +132,7 @@ def levels_chart(rows: Sequence[Row]) -> Spec:
                 "field": "share",
                 "type": "quantitative",
                 "scale": {"type": "log", "domain": [_SHARE_MIN, 1], "clamp": True},
-                "axis": {"format": "~e", "values": _powers(_SHARE_MIN, 1)},
+                "axis": {"format": "~e", "values": _powers(_SHARE_MIN, 1)[::2]},
                 "title": "share of pairs (log scale)",
             },
             "color": {
@@ -162,7 +162,7 @@ def levels_chart(rows: Sequence[Row]) -> Spec:
                 "type": "quantitative",
                 "title": "match weight (bits)",
                 "scale": {"domain": [-15, 20], "clamp": True},
-                "axis": {"values": [-15, -10, -5, 0, 5, 10, 15, 20]},
+                "axis": {"values": [-10, 0, 10, 20]},
             },
             "color": {
                 "condition": {"test": "datum.bits < 0", "value": ORANGE},

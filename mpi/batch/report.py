@@ -88,8 +88,8 @@ def _sections(data: ReportData) -> Iterable[str]:
         "Match weights",
         "How many pairs of records have which weight. Weights of at least the link threshold can "
         "merge two groups; those between the thresholds are questions for stewards.",
-        "There should be a valley where the thresholds lie; if they cut through a hill instead, "
-        "train the model on your own data and choose the thresholds again.",
+        "Bars should be low around the link threshold; if it cuts through a hill instead, train "
+        "the model on your own data and choose the thresholds again.",
         [_weights_figure(data)],
     )
     yield _section(
@@ -331,8 +331,9 @@ def _evaluation_section(data: ReportData) -> str:
     assert data.evaluation is not None
     tables = "\n".join(_table_html(table) for table in evaluation_tables(data.evaluation))
     return (
-        "<section>\n<h2>Against the truth</h2>\n<p>The people are synthetic, so it is known who "
-        'each record is.</p>\n<p class="if-wrong"><strong>If it looks wrong:</strong> start with '
+        "<section>\n<h2>Against the truth</h2>\n"
+        "<p>How the persons compare with who each record is known to be.</p>\n"
+        '<p class="if-wrong"><strong>If it looks wrong:</strong> start with '
         "the source pair or hard case whose recall or precision stands out, and explain a few of "
         f"its pairs.</p>\n{tables}\n</section>"
     )
