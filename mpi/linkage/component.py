@@ -7,10 +7,11 @@ hundred records in which everything conflicts stays a matter of a second.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations, groupby
+from math import inf
 
 from mpi.domain.links import Edge, VetoReason, rounded_bits
 from mpi.linkage.questions import AMBIGUOUS, Group, Refusal, graver, vetoed
@@ -126,8 +127,12 @@ class GrowingGroups:
 
     def apply_links(self, links: Iterable[Edge]) -> None:
         """Judges each link edge once, the heaviest first, edges of one weight together."""
-        for _, step in groupby(sorted(links, key=_descending), key=_descending):
-            self._apply_step(list(step))
+        for _, same_weight in groupby(sorted(links, key=_descending), key=_descending):
+            step = list(same_weight)
+            if len(step) == 1:
+                self._apply_edge(step[0])
+            else:
+                self._apply_step(step)
 
     def result(self) -> list[Group]:
         members = self._members
@@ -136,14 +141,23 @@ class GrowingGroups:
             for facts in self._facts.values()
         ]
 
+    def _apply_edge(self, edge: Edge) -> None:
+        pair = self._joined_by(edge)
+        if pair is None:
+            return
+        refusal = self._refusal(*pair, edge.match_weight_bits)
+        if refusal is None:
+            self._merge(pair)
+        else:
+            self.refused.append((edge, refusal))
+
     def _apply_step(self, step: Sequence[Edge]) -> None:
+        """Judges edges of one weight against the groups as they are before any of them applies."""
         allowed: dict[tuple[int, int], list[Edge]] = {}
         for edge in step:
-            left = self._name[self._place[edge.left]]
-            right = self._name[self._place[edge.right]]
-            if left == right:
+            pair = self._joined_by(edge)
+            if pair is None:
                 continue
-            pair = (left, right) if left < right else (right, left)
             if pair not in allowed:
                 refusal = self._refusal(*pair, edge.match_weight_bits)
                 if refusal is not None:
@@ -151,10 +165,15 @@ class GrowingGroups:
                     continue
                 allowed[pair] = []
             allowed[pair].append(edge)
-        if len(allowed) == 1:
-            self._merge(set(*allowed))
-        elif allowed:
+        if allowed:
             self._merge_connected(allowed)
+
+    def _joined_by(self, edge: Edge) -> tuple[int, int] | None:
+        """The two groups that an edge joins, in order; None if they are one by now."""
+        left, right = self._name[self._place[edge.left]], self._name[self._place[edge.right]]
+        if left == right:
+            return None
+        return (left, right) if left < right else (right, left)
 
     def _refusal(self, left: int, right: int, weight: float) -> Refusal | None:
         veto = self._veto(left, right)
@@ -164,6 +183,9 @@ class GrowingGroups:
 
     def _merge_connected(self, allowed: Mapping[tuple[int, int], Sequence[Edge]]) -> None:
         """Merges each connected set of groups in which no two have a veto."""
+        if len(allowed) == 1:
+            self._merge(*allowed)
+            return
         names = dict.fromkeys(name for pair in allowed for name in pair)
         pairs = [Edge(left, right, 0.0) for left, right in allowed]
         for together in connected_components(names, pairs, ()):
@@ -174,7 +196,7 @@ class GrowingGroups:
                 for left, right, _ in together.links:
                     self.refused += [(edge, gravest) for edge in allowed[left, right]]
             else:
-                self._merge(set(together.members))
+                self._merge(together.members)
 
     def _veto(self, left: int, right: int) -> VetoReason | None:
         pair = (left, right) if left < right else (right, left)
@@ -190,30 +212,39 @@ class GrowingGroups:
         if self._rivals.get((left, right)) in self._facts:
             return True
         bar = rounded_bits(weight - self._ambiguity_bits)
-        for one, other in ((left, right), (right, left)):
-            for third, rival_weight in self._near[one].items():
-                if (
-                    rival_weight >= bar
-                    and third != other
-                    and self._veto(third, other) is not None
-                    and self._veto(third, one) is None
-                ):
-                    self._rivals[left, right] = third
-                    return True
-        return False
+        rival = self._find_rival(left, right, bar)
+        if rival is None:
+            rival = self._find_rival(right, left, bar)
+        if rival is not None:
+            self._rivals[left, right] = rival
+        return rival is not None
 
-    def _merge(self, names: set[int]) -> None:
+    def _find_rival(self, claimed: int, other: int, bar: float) -> int | None:
+        """A third group that may have the one, by an edge of at least `bar`, but not the other."""
+        for third, weight in self._near[claimed].items():
+            if (
+                weight >= bar
+                and third != other
+                and self._veto(third, other) is not None
+                and self._veto(third, claimed) is None
+            ):
+                return third
+        return None
+
+    def _merge(self, names: Collection[int]) -> None:
         merged = self._next_name
         self._next_name += 1
         near: dict[int, float] = {}
         for name in names:
             for other, weight in self._near.pop(name).items():
-                if other not in names:
-                    near[other] = max(weight, near.get(other, weight))
+                if weight > near.get(other, -inf):
+                    near[other] = weight
+        for name in names:
+            near.pop(name, None)
         for other, weight in near.items():
             back = self._near[other]
-            for name in names & back.keys():
-                del back[name]
+            for name in names:
+                back.pop(name, None)
             back[merged] = weight
         self._near[merged] = near
         facts = merged_facts([self._facts.pop(name) for name in names])

@@ -130,13 +130,15 @@ class _Run:
 
     def judge(self, component: Connected) -> list[tuple[Edge, Refusal]]:
         """Adds the groups of a component; gives the link edges that were not applied."""
-        members, live = component.members, self.live
-        if len(members) == 1 or self._is_one_group(component):
-            self.groups.append(frozenset(members))
+        live = self.live
+        known = [self.records[record] for record in component.members]
+        facts = ComponentFacts(known, self.rules.name_rule)
+        if self._is_one_group(component, facts):
+            self.groups.append(frozenset(component.members))
             return []
         growing = GrowingGroups(
             component,
-            ComponentFacts([self.records[record] for record in members], self.rules.name_rule),
+            facts,
             opposed=live.opposed,
             disowned=live.disowned,
             ambiguity_bits=self.rules.ambiguity_bits,
@@ -153,11 +155,16 @@ class _Run:
         for part in connected_components(component.members, numbered, component.same):
             self.judge(part)
 
-    def _is_one_group(self, component: Connected) -> bool:
-        """Whether it is plain that nothing can keep its records apart; nearly always it is."""
+    def _is_one_group(self, component: Connected, facts: ComponentFacts) -> bool:
+        """Whether nothing can keep its records apart, as is nearly always plain at a glance."""
+        if len(component.members) == 1:
+            return True
         if not self.live.opposed.keys().isdisjoint(component.members):
             return False
-        return is_clean([self.records[record] for record in component.members], self.rules)
+        if is_clean(facts.records, self.rules):
+            return True
+        numbers = {record.trusted_nhs_number for record in facts.records}
+        return len(numbers) - (None in numbers) < 2 and facts.has_no_conflict()
 
     def _share_number(self, edge: Edge) -> bool:
         number = self.records[edge.left].trusted_nhs_number

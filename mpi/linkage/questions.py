@@ -137,5 +137,5 @@ def _ordered(left: Group, right: Group) -> tuple[Group, Group]:
     return right, left
 
 
-def _by_weight(question: TaskQuestion) -> tuple[float, list[int], list[int]]:
-    return (-question.match_weight_bits, sorted(question.left), sorted(question.right))
+def _by_weight(question: TaskQuestion) -> tuple[float, int, int]:
+    return (-question.match_weight_bits, min(question.left), min(question.right, default=0))

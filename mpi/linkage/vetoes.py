@@ -79,6 +79,7 @@ class Conflicts:
                 holders[key] = holders.get(key, 0) | (1 << position)
                 item_of.setdefault(key, items[position])
         values = list(holders)
+        self.is_free = True
         conflicting = dict.fromkeys(values, 0)
         informed = dict.fromkeys(values, 0)
         for place, left in enumerate(values):
@@ -89,9 +90,9 @@ class Conflicts:
                 informed[left] |= holders[right]
                 informed[right] |= holders[left]
                 if verdict:
+                    self.is_free = False
                     conflicting[left] |= holders[right]
                     conflicting[right] |= holders[left]
-        self.is_free = not any(conflicting.values())
         self._conflicting = [0 if key is None else conflicting[key] for key in keys]
         self._informed = [0 if key is None else informed[key] for key in keys]
 
@@ -146,6 +147,10 @@ class ComponentFacts:
             values = [record.birth_order for record in self.records]
             self._birth_orders = Conflicts(values, values, _differ)
         return self._birth_orders
+
+    def has_no_conflict(self) -> bool:
+        """No two records conflict in any aspect; then only numbers and decisions can veto."""
+        return self.birth_dates.is_free and self.birth_orders.is_free and self.given_names.is_free
 
     def group_of_one(self, position: int, *, opposed: int = 0, is_disowned: bool) -> GroupFacts:
         """The facts of a record that is still alone.
