@@ -8,13 +8,13 @@ them. Which id a group has depends on the order of registration; which records i
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from mpi.domain.identifiers import PersonId
-from mpi.domain.links import Edge
+from mpi.domain.links import Edge, rounded_bits
 
 Group = frozenset[int]
 NewId = Callable[[], PersonId]
@@ -26,8 +26,9 @@ class NamedGroup:
 
     person_id: PersonId
     records: Group
-    is_remembered: bool
-    """It owns no home: the id must be remembered for its records, for when they meet again."""
+    remember: Group = frozenset()
+    """It owns no home, and these of its records must remember its id, for when they meet again;
+    the others keep what they remember, if anything."""
 
 
 def assign_homes(
@@ -53,8 +54,9 @@ def assign_homes(
     homes = _kept_homes(members, previous)
     neighbours: dict[int, list[tuple[float, int]]] = defaultdict(list)
     for left, right, weight in links:
-        neighbours[left].append((weight, right))
-        neighbours[right].append((weight, left))
+        bits = rounded_bits(weight)
+        neighbours[left].append((bits, right))
+        neighbours[right].append((bits, left))
     for group in members:
         _settle_newcomers(group, homes, neighbours, new_id)
     return homes
@@ -125,30 +127,60 @@ def name_groups(
     """The person id of every group of the partition with decisions.
 
     Args:
-        groups: Each record in one.
+        groups: Each record in one; of a home or a remembered id, all records that live.
         homes: Record -> home, of every record (`assign_homes`).
-        ages: Home -> its place among all ids ever made, the oldest first; new homes are younger
+        ages: Id -> its place among all ids ever made, the oldest first; ids just made are younger
             than all others and need not be there.
         remembered: Record -> the id of a group without a home that it was in once.
         new_id: Gives an id that nobody ever had.
     """
     members = list(groups)
-    owned: dict[int, list[PersonId]] = defaultdict(list)
+    owned: dict[int, list[tuple[PersonId, int]]] = defaultdict(list)
     for home, number in _owners(members, homes).items():
-        owned[number].append(home)
-    youngest = len(ages) + max(ages.values(), default=0)
+        first = min(record for record in members[number] if homes.get(record) == home)
+        owned[number].append((home, first))
+    anchored = _anchored(members, remembered)
     named = []
     for number, group in enumerate(members):
         if number in owned:
-            oldest = min(owned[number], key=lambda home: (ages.get(home, youngest), home))
-            named.append(NamedGroup(oldest, group, is_remembered=False))
+            named.append(NamedGroup(_oldest(owned[number], ages)[0], group))
+        elif number in anchored:
+            person_id, anchor = _oldest(anchored[number], ages)
+            younger = [record for record in group if record > anchor and record not in remembered]
+            named.append(NamedGroup(person_id, group, frozenset(younger)))
         else:
-            person_id = _remembered_id(group, remembered) or new_id()
-            named.append(NamedGroup(person_id, group, is_remembered=True))
+            named.append(NamedGroup(new_id(), group, group))
     return named
 
 
-def _remembered_id(group: Group, remembered: Mapping[int, PersonId]) -> PersonId | None:
-    """The id that most of the group's records remember; of equals the smallest."""
-    counts = Counter(remembered[record] for record in group if record in remembered)
-    return min(counts, key=lambda person_id: (-counts[person_id], person_id), default=None)
+def _anchored(
+    groups: list[Group], remembered: Mapping[int, PersonId]
+) -> dict[int, list[tuple[PersonId, int]]]:
+    """Groups -> ids that are theirs by memory, each with its anchor.
+
+    An id's anchor is the first registered of the records that remember it, and the id belongs
+    where its anchor is. Majorities shift as records arrive; an anchor stays: nothing older is ever
+    made to remember the id, nor is it made to forget it. So retracted decisions give it back.
+    """
+    anchors: dict[PersonId, tuple[int, int]] = {}
+    for number, group in enumerate(groups):
+        for record in group:
+            if record in remembered:
+                here = (record, number)
+                anchors[remembered[record]] = min(anchors.get(remembered[record], here), here)
+    found: dict[int, list[tuple[PersonId, int]]] = defaultdict(list)
+    for person_id, (record, number) in anchors.items():
+        found[number].append((person_id, record))
+    return found
+
+
+def _oldest(
+    candidates: Iterable[tuple[PersonId, int]], ages: Mapping[PersonId, int]
+) -> tuple[PersonId, int]:
+    """The oldest id of these and its first record; ids just made by the age of that record."""
+
+    def age(candidate: tuple[PersonId, int]) -> tuple[bool, int, int]:
+        person_id, first = candidate
+        return (person_id not in ages, ages.get(person_id, 0), first)
+
+    return min(candidates, key=age)

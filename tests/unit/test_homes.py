@@ -107,15 +107,84 @@ def test_every_record_has_a_home_and_no_home_is_owned_twice(first, second):
     assert len({ids[min(group)] for group in second}) == len(second)
 
 
-@given(evidence=partitions(), decided=partitions())
+def coarser(draw, groups):
+    """What *same* decisions make of groups, and *different* ones of those."""
+    together = {min(group): draw(st.integers(1, 3)) for group in groups}
+    apart = {record: draw(st.integers(1, 3)) for group in groups for record in group}
+    made = {}
+    for group in groups:
+        for record in group:
+            made.setdefault((together[min(group)], apart[record]), set()).add(record)
+    return list(made.values())
+
+
+class Store:
+    """Homes, memories and ages as a store keeps them between steps."""
+
+    def __init__(self):
+        self.homes, self.remembered, self.ages = {}, {}, {}
+
+    def new_id(self):
+        made = f"id-{len(self.ages):03}"
+        self.ages[made] = len(self.ages)
+        return made
+
+    def settle(self, evidence, decided):
+        """The ids of the groups with decisions, after a step that changed either."""
+        evidence = [frozenset(group) for group in evidence]
+        links = [Edge(*link) for link in links_within(evidence)]
+        self.homes |= assign_homes(evidence, links, previous=self.homes, new_id=self.new_id)
+        groups = [frozenset(group) for group in decided]
+        named = name_groups(
+            groups,
+            homes=self.homes,
+            ages=self.ages,
+            remembered=self.remembered,
+            new_id=self.new_id,
+        )
+        for group in named:
+            self.remembered |= dict.fromkeys(group.remember, group.person_id)
+        assert len({group.person_id for group in named}) == len(named)
+        return {group.records: group.person_id for group in named}
+
+
+@given(evidence=partitions(), data=st.data())
 @settings(max_examples=EXAMPLES)
-def test_retracting_a_decision_restores_the_ids(evidence, decided):
-    homes = homes_of(evidence, links_within(evidence))
-    ages = {home: number for number, home in enumerate(sorted(set(homes.values())))}
-    before = ids_of(evidence, homes, ages=ages)
-    ids_of(decided, {r: homes.get(r, "none") for group in decided for r in group}, ages=ages)
-    again = homes_of(evidence, links_within(evidence), homes)
-    assert ids_of(evidence, again, ages=ages) == before
+def test_retracting_decisions_restores_the_ids(evidence, data):
+    store = Store()
+    stages = [evidence, *(coarser(data.draw, evidence) for _ in range(3))]
+    ids = [store.settle(evidence, stage) for stage in stages]
+    for stage, expected in zip(reversed(stages), reversed(ids), strict=True):
+        assert store.settle(evidence, stage) == expected
+
+
+@given(evidence=partitions(records_max=6), data=st.data())
+@settings(max_examples=EXAMPLES)
+def test_arrivals_between_decision_and_retraction_change_no_earlier_id(evidence, data):
+    store = Store()
+    before = store.settle(evidence, evidence)
+    later = [set(group) for group in evidence]
+    store.settle(evidence, coarser(data.draw, evidence))
+    for newcomer in range(10, 10 + data.draw(st.integers(1, 4))):
+        data.draw(st.sampled_from(later)).add(newcomer)
+        store.settle(later, coarser(data.draw, later))
+    after = store.settle(later, later)
+    ids = {record: person_id for group, person_id in after.items() for record in group}
+    assert {group: ids[min(group)] for group in before} == before
+
+
+def test_two_parts_of_a_group_that_remembers_an_id_do_not_both_take_it():
+    homes = dict.fromkeys(range(1, 6), "A")
+    ids = ids_of([{1, 2, 3}, {4}, {5}], homes, remembered={4: "R", 5: "R"})
+    assert ids[4] == "R"
+    assert ids[5] not in ("A", "R")
+
+
+def test_a_person_united_from_two_without_homes_has_the_older_id():
+    homes = dict.fromkeys(range(1, 6), "A")
+    ages = {"A": 1, "R": 2, "Q": 3}
+    ids = ids_of([{1, 2, 3}, {4, 5}], homes, ages=ages, remembered={4: "Q", 5: "R"})
+    assert ids[4] == ids[5] == "R"
 
 
 @pytest.mark.parametrize("again", range(2))
