@@ -49,6 +49,12 @@ _RULES: Final = {
     "dict_type": "must be a JSON object",
 }
 """Pydantic's error type -> our words. Its own can quote what was sent."""
+_DETAILS: Final = {
+    HTTPStatus.BAD_REQUEST: "body: cannot be read as JSON in UTF-8",
+    HTTPStatus.NOT_FOUND: "path: nothing is served here",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method: is not one of those that the header Allow lists",
+}
+"""What the framework refuses by itself -> our words; of the body it says no more than 400."""
 
 
 def problem(
@@ -106,7 +112,7 @@ def _refuse_request(_request: Request, error: Exception) -> Response:
 def _refuse_http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    response = problem(status, status.description or status.phrase)
+    response = problem(status, _DETAILS.get(status, status.phrase))
     response.headers.update(error.headers or {})
     return response
 

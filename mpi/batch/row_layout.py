@@ -65,7 +65,7 @@ def compile_layout(source: SourceSystem, header: Sequence[str] | None) -> Compil
     cells = ObjectCells(empty) if header is None else TextCells(header, empty)
     return CompiledLayout(
         prepare=cells.prepare,
-        local_id=_compile_text(row.local_id, cells),
+        local_id=_compile_local_id(row.local_id, cells),
         event_at=_compile_instant(row.event_at, row.zone, cells),
         sequence=_compile_text(row.sequence, cells) if row.sequence else read_nothing,
         is_entered_in_error=_compile_flag(row.entered_in_error, row.error_values, cells),
@@ -92,6 +92,15 @@ def _compile_text(layout: ValueLayout, cells: Cells) -> ReadText:
         return transform(text) if text else None
 
     return read
+
+
+def _compile_local_id(layout: ValueLayout, cells: Cells) -> ReadText:
+    """All of its columns or nothing: a practice's code alone would be the record of many people."""
+    read, columns = _compile_text(layout, cells), layout.columns
+    if len(columns) < 2:
+        return read
+    parts = [cells.read_text(name, layout.join[0]) for name in columns]
+    return lambda row: read(row) if all(part(row) for part in parts) else None
 
 
 def _compile_texts(layout: ValueLayout, cells: Cells) -> ReadTexts:

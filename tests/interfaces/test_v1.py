@@ -120,8 +120,8 @@ def test_nobody_found_is_audited_too(client: TestClient, service: Service) -> No
         pytest.param(
             "GET", f"/v1/sources/{CANARY}/records/1", None, 422, "source", id="bad source"
         ),
-        pytest.param("GET", f"/nowhere/{CANARY}", None, 404, "", id="no route"),
-        pytest.param("PUT", "/v1/resolve", None, 405, "", id="wrong method"),
+        pytest.param("GET", f"/nowhere/{CANARY}", None, 404, "path", id="no route"),
+        pytest.param("PUT", "/v1/resolve", None, 405, "method", id="wrong method"),
         pytest.param("POST", "/v1/resolve", {}, 422, "give one of", id="nothing asked"),
         pytest.param(
             "POST", "/v1/resolve", {"nhs_number": CANARY}, 422, "nhs_number", id="bad number"
@@ -176,6 +176,7 @@ def test_what_is_no_json_is_refused(client: TestClient, body: bytes) -> None:
         "/v1/resolve", content=body, headers={"Content-Type": "application/json"}
     )
     assert response.status_code in (400, 422)
+    assert response.json()["detail"].startswith("body: ")
     assert response.headers["content-type"] == "application/problem+json"
     assert CANARY not in response.text
 

@@ -7,7 +7,7 @@ import pytest
 
 from mpi.batch.feeds import read_feed
 from mpi.domain.records import RecordVersion, demographics_to_dict
-from tests.small_feeds import SOURCES, delimited, example_in_mapping, written
+from tests.small_feeds import SOURCES, delimited, everything, example_in_mapping, written
 
 
 def only_version(folder, source_name, cells):
@@ -51,6 +51,14 @@ def test_a_gp_row_is_read_with_its_practice(tmp_path):
         ],
         "related_people": [{"name": "Joan Hardy", "relationship": "mother"}],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("missing", ["PracticeODS", "PatientID"])
+def test_half_an_id_is_nobodys(tmp_path, missing):
+    cells = {"PracticeODS": "J81002", "PatientID": "17", "LastAmended": "02/07/2017 14:05"}
+    data = delimited(SOURCES["gp"], cells | {"Surname": "Hardy", missing: " "})
+    _, _, (row,) = everything(written(tmp_path, data, "gp.csv"), SOURCES["gp"])
+    assert row.reason == "local_id: must be 1-64 printable characters"
 
 
 def test_a_hospital_row_has_name_and_address_in_one(tmp_path):
