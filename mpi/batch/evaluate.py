@@ -27,9 +27,6 @@ EDGE_COLUMNS: Final = ("left", "right", "match_weight_bits")
 AGE_BANDS: Final = ((0, "0"), (4, "1-4"), (17, "5-17"), (39, "18-39"), (64, "40-64"), (84, "65-84"))
 """Last age in whole years and name of each band; older people are `85+`."""
 TWIN: Final = "twin"
-RECYCLED: Final = "recycled"
-"""A local id that a source gave to a second human. The index keeps the first one's version live and
-holds the second's for a steward, so that neither human is wrong, or right, for such a record."""
 _HUMAN: Final = "human"
 _PERSON: Final = "automatic"
 _CELL: Final = "automatic, human"
@@ -117,12 +114,9 @@ def _join_truth(cursor: duckdb.DuckDBPyConnection, records: pa.Table, truth: pa.
     cursor.register("index_rows", records)
     cursor.register("truth", _numbered(truth, "human_id"))
     automatic = "automatic_person" if "automatic_person" in records.column_names else "person"
-    recycled = "0"
-    if "hard_case" in truth.column_names:
-        recycled = f"max(coalesce(list_contains({_WORDS}, '{RECYCLED}'), false)::integer)"
     cursor.execute(
-        "create temp table keys as select source, local_id, min(human_id) as human_id,"
-        f" count(distinct human_id) + {recycled} as humans from truth group by source, local_id"
+        "create temp table keys as select source, local_id, count(distinct human_id) as humans,"
+        " min(human_id) as human_id from truth group by all"
     )
     cursor.execute(
         "create temp view index as select record, source, local_id, person,"
@@ -273,13 +267,8 @@ def _rates_by_group(cursor: duckdb.DuckDBPyConnection, dimension: str) -> list[G
                 true_pairs=true[value], linked_pairs=linked[value], correct_pairs=correct[value]
             ),
         )
-        for value in sorted(sizes, key=_value_order)
+        for value in sorted(sizes)
     ]
-
-
-def _value_order(value: str) -> tuple[int, str]:
-    """Ages by age, everything else by name."""
-    return (int(value.split("-")[0].rstrip("+")) if value[:1].isdigit() else 0, value)
 
 
 def _pairs_touching(cursor: duckdb.DuckDBPyConnection, unit: str) -> dict[str, int]:

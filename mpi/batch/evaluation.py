@@ -140,8 +140,7 @@ class Evaluation:
     true_pairs_out_of_reach: int
     """True pairs lost because a record is not in the index; `recall` does not count them."""
     records_of_two_humans: int
-    """One key, two humans: a number that its source recycled. In no rate, because the index rightly
-    holds back one of the two; what such a record joins wrongly still shows in the other pairs."""
+    """The truth names two humans for one key (a recycled number); in no rate."""
     automatic_links: PairCounts
     links: PairCounts
     bcubed: BCubed

@@ -65,7 +65,7 @@ def _coverage(evaluation: Evaluation) -> TextTable:
         ("records that the truth does not know", _count(evaluation.records_without_truth)),
         ("records of the truth not in the index", _count(evaluation.truth_without_record)),
         ("true pairs lost with them", _count(evaluation.true_pairs_out_of_reach)),
-        ("records of two humans (recycled ids)", _count(evaluation.records_of_two_humans)),
+        ("records of two humans in the truth", _count(evaluation.records_of_two_humans)),
     )
     return TextTable(title="Counts", columns=("", "count"), rows=rows)
 

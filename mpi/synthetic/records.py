@@ -70,10 +70,12 @@ def draw_records(
     rows = Rows(columns, updated)
     versions.add_earlier_versions(rows, spec, population, dwellings, holding, behind, slips)
     versions.add_first_names(rows, spec, population, holding, unnamed, slips)
-    hard["recycled"] = versions.add_strangers(rows, spec, population, holding, random)
+    first_owner = versions.add_strangers(rows, spec, holding, random)
+    hard["recycled"] = first_owner != holding.who
     return rows.arranged(
         spec=spec,
         owner=holding.who,
+        first_owner=first_owner,
         service=holding.service,
         local_id=local_id,
         practice_number=number,

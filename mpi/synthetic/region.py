@@ -133,7 +133,7 @@ def _write(region: Region, folder: Path) -> dict[str, Any]:
 def truth_rows(region: Region, records: Records) -> Iterator[tuple[Any, ...]]:
     """One row a record, as `TRUTH_COLUMNS`; `hard_case` holds words joined by `;`."""
     population = region.population
-    owner = records.owner
+    owner = records.first_owner
     cases = np.full(len(owner), "", dtype=object)
     for word, flags in records.hard_cases.items():
         for at in np.flatnonzero(flags).tolist():

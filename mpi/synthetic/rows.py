@@ -30,8 +30,9 @@ Columns = dict[str, Texts]
 class Records:
     """Rows of one source, in order of local id and version; one entry a row in every array.
 
-    `columns` hold texts or None.  `owner`, `service` and `hard_cases` have one entry a *record*;
-    `record` leads from a row to its record, and so does `live` from a record to its last row.
+    `columns` hold texts or None.  `owner`, `first_owner`, `service` and `hard_cases` have one entry
+    a *record*; `record` leads from a row to its record, and so does `live` from a record to its
+    last row.
     """
 
     spec: SourceSpec
@@ -44,6 +45,9 @@ class Records:
     live: Integers
     owner: Integers
     """Person whose record it is."""
+    first_owner: Integers
+    """Person of the first version: another one where a local id was recycled. The truth names this
+    one, for the index keeps the first human live until a steward accepts the next."""
     service: NDArray[np.int8]
     local_id: Texts
     """Per record."""

@@ -86,15 +86,16 @@ def _of(slips: Slips, at: Integers) -> Slips:
     return Slips(slips.level[at], slips.random)
 
 
-def add_strangers(
-    rows: Rows, spec: SourceSpec, population: Population, holding: Holding, random: Generator
-) -> Flags:
+def add_strangers(rows: Rows, spec: SourceSpec, holding: Holding, random: Generator) -> Integers:
     """Recycled numbers (an earlier version was another human) and rows entered in error.
 
     Both carry another record's content of the same source.
+
+    Returns:
+        For each record the person of its first version: the owner, unless the number was recycled.
     """
     count = len(holding.who)
-    recycled = np.zeros(count, dtype=bool)
+    first_owner = holding.who.copy()
     for share, order, is_error in (
         (spec.recycled_numbers, -3, False),
         (spec.entered_in_error, 1, True),
@@ -108,8 +109,5 @@ def add_strangers(
         columns["practice_code"] = rows.live_columns["practice_code"][at].copy()
         rows.add(at, columns, updated, order=order, is_error=is_error)
         if not is_error:
-            recycled[at] = (
-                population.nhs_number[holding.who[at]]
-                != (population.nhs_number[holding.who[other]])
-            )
-    return recycled
+            first_owner[at] = holding.who[other]
+    return first_owner

@@ -88,16 +88,6 @@ def test_records_known_to_one_side_only_are_counted_not_dropped():
     assert (found.true_pairs_out_of_reach, found.records_of_two_humans) == (1, 1)
 
 
-def test_a_recycled_id_is_nobody_s_but_what_it_joins_wrongly_still_counts():
-    truth = truth_table(
-        [("gp", "1", "A", ""), ("gp", "2", "B", ""), ("poole", "3", "B", "recycled;institution")]
-    )
-    records = records_table([("gp", "1", "P"), ("gp", "2", "P"), ("poole", "3", "P")])
-    found = evaluate(records=records, truth=truth, tasks_count=0)
-    assert (found.records_of_two_humans, found.records_count) == (1, 2)
-    assert found.automatic_links.false_pairs == 1
-
-
 def test_recall_at_precision_takes_the_lowest_threshold_that_is_precise_enough():
     truth = truth_table([("gp", str(at), "AB"[at // 3], "") for at in range(6)])
     records = records_table([("gp", str(at), at) for at in range(6)])
