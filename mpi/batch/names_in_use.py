@@ -8,6 +8,7 @@ else, being alike is still taken for a slip.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import duckdb
@@ -20,69 +21,111 @@ FAMILIES_MIN: Final = 4
 """A name is in use if it goes with so many family names in the file."""
 RATIO_MIN: Final = 0.02
 """A name much rarer than the one it is like is a slip that many make."""
+SLIP_CHARACTERS_MIN: Final = 3
+"""In shorter names one slip changes nearly everything."""
 ALIKE_MIN: Final = 0.85
 """As in the shipped model's `vetoes.given_names_agree`."""
 
-_DIFFERENT: Final = {
+_TO_DIFFERENT: Final = {
     "given_close_family_same": "family_same_given_differs",
     "both_close": "family_close_given_differs",
     "given_close_family_differs": "differs",
 }
 """Level of pairs with given names alike -> the level of those with different ones."""
-_TWO_NAMES: Final = """
-l.given_name <> r.given_name
+_TO_ALIKE: Final = {
+    "family_same_given_differs": "given_close_family_same",
+    "family_close_given_differs": "both_close",
+}
+_FAMILY_TO_ALIKE: Final = {
+    "given_same_family_differs_woman": "given_same_family_close",
+    "given_same_family_differs": "given_same_family_close",
+    "given_close_family_differs": "both_close",
+}
+"""The same for slips that the model's measure of similarity does not see in short names."""
+_TWO_NAMES: Final = f"""(
+    l.given_name <> r.given_name
     and l_use.families is not null and r_use.families is not null
-    and least(l_use.families, r_use.families) >= $ratio * greatest(l_use.families, r_use.families)
+    and least(l_use.families, r_use.families)
+        >= {RATIO_MIN} * greatest(l_use.families, r_use.families)
     and not list_has_any(l.given_roots, r.given_roots)
     and not list_has_any(l.given_names, r.given_names)
     and not list_has_any(l.given_names, coalesce(r.middle_names, []))
-    and not list_has_any(r.given_names, coalesce(l.middle_names, []))
-"""
+    and not list_has_any(r.given_names, coalesce(l.middle_names, [])))"""
+_GIVEN_SLIP: Final = f"""(
+    (l_use.families is null or r_use.families is null)
+    and least(length(l.given_name), length(r.given_name)) >= {SLIP_CHARACTERS_MIN}
+    and mpi_slips(l.given_name, r.given_name, 1) <= 1)"""
+_FAMILY_SLIP: Final = f"""(
+    (l_family.families is null or r_family.families is null)
+    and least(length(l.family_name), length(r.family_name)) >= {SLIP_CHARACTERS_MIN}
+    and mpi_slips(l.family_name, r.family_name, 1) <= 1)"""
 
 
 def count_names_in_use(connection: duckdb.DuckDBPyConnection) -> None:
-    """The table `name_in_use` (name, families) of given names that are somebody's."""
+    """Tables `name_in_use` and `family_in_use` (name, families) of names that are somebody's.
+
+    The second counts given names instead, under the same column name.
+    """
     rows = read_rows("nicknames.csv")
     known = pa.table({"name": sorted({name for row in rows for name in row.values()})})
     connection.register("known_names", known)
-    connection.execute(
-        f"""create or replace table name_in_use as
-        select given_name as name, count(distinct family_name) as families
-        from records where length(given_name) > 1 group by given_name
-        having count(distinct family_name) >= {FAMILIES_MIN}
-            or given_name in (select name from known_names)"""
-    )
+    for table, field, other in (
+        ("name_in_use", "given_name", "family_name"),
+        ("family_in_use", "family_name", "given_name"),
+    ):
+        connection.execute(
+            f"""create or replace table {table} as
+            select {field} as name, count(distinct {other}) as families
+            from records where length({field}) > 1 group by {field}
+            having count(distinct {other}) >= {FAMILIES_MIN}
+                or ({field} in (select name from known_names) and '{field}' = 'given_name')"""
+        )
     connection.unregister("known_names")
 
 
 def tell_names_apart(connection: duckdb.DuckDBPyConnection, model: Model, *, table: str) -> None:
-    """Move pairs of a table of patterns whose given names are two names to the level for that."""
+    """Move pairs of a table of patterns to the level that names in use and slips speak for."""
     radix = 1
     for comparison in model.comparisons:
         places = {level.name: at for at, level in enumerate(comparison.levels, 1)}
-        if comparison.name == "name" and places.keys() >= {*_DIFFERENT, *_DIFFERENT.values()}:
+        if comparison.name == "name":
             break
         radix *= len(comparison.levels) + 1
     else:
         return
-    size = len(places) + 1
-    moves = " ".join(
-        f"when {places[alike]} then {places[different] - places[alike]}"
-        for alike, different in _DIFFERENT.items()
-    )
-    level = f"(pattern // {radix}) % {size}"
-    chosen = ", ".join(str(places[alike]) for alike in _DIFFERENT)
+    level = f"(pattern // {radix}) % {len(places) + 1}"
+    for moves, condition in (
+        (_TO_DIFFERENT, _TWO_NAMES),
+        (_TO_ALIKE, _GIVEN_SLIP),
+        (_FAMILY_TO_ALIKE, _FAMILY_SLIP),
+    ):
+        if places.keys() >= {*moves, *moves.values()}:
+            steps = {places[old]: places[new] - places[old] for old, new in moves.items()}
+            _move_pairs(connection, table, level, radix, steps, condition)
+
+
+def _move_pairs(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    level: str,
+    radix: int,
+    steps: Mapping[int, int],
+    condition: str,
+) -> None:
+    """Add to the level of pairs on these levels for which the condition holds."""
     connection.execute(
         f"""create or replace temp table moved as
         select pair.l, pair.r from {table} as pair
         join records as l on l.record = pair.l join records as r on r.record = pair.r
-        join name_in_use as l_use on l_use.name = l.given_name
-        join name_in_use as r_use on r_use.name = r.given_name
-        where {level} in ({chosen}) and {_TWO_NAMES}""",
-        {"ratio": RATIO_MIN},
+        left join name_in_use as l_use on l_use.name = l.given_name
+        left join name_in_use as r_use on r_use.name = r.given_name
+        left join family_in_use as l_family on l_family.name = l.family_name
+        left join family_in_use as r_family on r_family.name = r.family_name
+        where {level} in ({", ".join(map(str, steps))}) and {condition}"""
     )
+    cases = " ".join(f"when {at} then {step}" for at, step in steps.items())
     connection.execute(
-        f"""update {table} as pair set pattern = pattern + {radix} * (case {level} {moves} end)
+        f"""update {table} as pair set pattern = pattern + {radix} * (case {level} {cases} end)
         from moved where moved.l = pair.l and moved.r = pair.r"""
     )
     connection.execute("drop table moved")
@@ -103,13 +146,12 @@ def join_slips_to_names(connection: duckdb.DuckDBPyConnection) -> None:
             join records as r on r.record = right_record
             left join name_in_use as l_use on l_use.name = l.given_name
             left join name_in_use as r_use on r_use.name = r.given_name
-            where mpi_likeness(l.given_name, r.given_name) >= {ALIKE_MIN}
+            where (mpi_likeness(l.given_name, r.given_name) >= {ALIKE_MIN} or {_GIVEN_SLIP})
                 and not coalesce({_TWO_NAMES}, false))
         select record, list(distinct name) as names from (
             select left_record as record, right_name as name from alike
             union all select right_record, left_name from alike)
-        group by record""",
-        {"ratio": RATIO_MIN},
+        group by record"""
     )
     connection.execute(
         """update records set given_forms = list_concat(given_forms, names)
