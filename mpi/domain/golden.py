@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mpi.domain.demographics import TEXT_FIELDS, Demographics
 from mpi.domain.identifiers import RecordKey
@@ -45,8 +45,7 @@ class CurrentRecord:
     """Field -> 0..100, of the record's source."""
 
 
-@dataclass(frozen=True, slots=True)
-class GoldenValue:
+class GoldenValue(NamedTuple):
     """One value with its provenance."""
 
     value: Any
@@ -81,16 +80,21 @@ def survivorship(
         records: At least one; their order does not matter.
         is_informative: Tells values from placeholders.
     """
-    ordered = sorted(records, key=_key)
+    ordered = sorted(records, key=_key) if len(records) > 1 else records
     # Column by column: most fields are told by nobody or alike by all, and that shows at once.
-    columns = list(zip(*[_texts_of(record.demographics) for record in ordered], strict=True))
+    columns = list(zip(*[_contents_of(record.demographics) for record in ordered], strict=True))
     values: dict[str, GoldenValue] = {}
     for names, places in _FIELD_GROUPS:
-        rows = zip(*[columns[place] for place in places], strict=True)
-        told = [(row, record) for row, record in zip(rows, ordered, strict=True) if any(row)]
-        if told:
-            _settle(names, told, values, is_informative)
-    lists = {name: entries for name in _LISTS if (entries := _entries(name, ordered))}
+        if len(names) == 1:
+            _settle_alone(names[0], columns[places[0]], ordered, values, is_informative)
+        else:
+            together = [columns[place] for place in places]
+            _settle_together(names, together, ordered, values, is_informative)
+    lists = {
+        name: _entries(column, ordered)
+        for name, column in zip(_LISTS, columns[len(TEXT_FIELDS) :], strict=True)
+        if any(column)
+    }
     return GoldenRecord(values, lists)
 
 
@@ -102,46 +106,75 @@ def _field_groups() -> tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]:
 
 
 _FIELD_GROUPS: Final = _field_groups()
+_NO_TEXT: Final = frozenset((None, ""))
 _Texts = tuple[str | None, ...]
 _Standing = tuple[bool, int, bool, datetime, tuple[str, ...]]
 """What decides, the weightiest first; parallel to `_RULES`."""
 _RULES: Final = ("informative", "trust", "verified", "recency", "text")
 _key: Final[Callable[[CurrentRecord], RecordKey]] = attrgetter("key")
-_texts_of: Final[Callable[[Demographics], _Texts]] = attrgetter(*TEXT_FIELDS)
-
-
-def _settle(
-    names: tuple[str, ...],
-    told: Sequence[tuple[_Texts, CurrentRecord]],
-    values: dict[str, GoldenValue],
-    is_informative: IsInformative,
-) -> None:
-    """Adds the winner of the fields that win together.
-
-    Where all say the same, which is the rule, only the provenance is to be settled.
-    """
-    if len({texts for texts, _ in told}) == 1:
-        texts, winner = _most_trusted(told, names[0])
-        rule = "only" if len(told) == 1 else "agreed"
-    else:
-        texts, winner, rule = _judge(names, told, is_informative)
-    for name, text in zip(names, texts, strict=True):
-        if text:
-            values[name] = GoldenValue(text, winner.key, winner.digest, rule)
+_contents_of: Final[Callable[[Demographics], tuple[Any, ...]]] = attrgetter(*TEXT_FIELDS, *_LISTS)
 
 
 _Told = tuple[_Texts, CurrentRecord]
 
 
-def _most_trusted(told: Sequence[_Told], lead: str) -> _Told:
+def _settle_alone(
+    name: str,
+    texts: Sequence[str | None],
+    records: Sequence[CurrentRecord],
+    values: dict[str, GoldenValue],
+    is_informative: IsInformative,
+) -> None:
+    """Adds the winner of a field that wins or loses alone, if anybody tells it.
+
+    Where all say the same, which is the rule, only the provenance is to be settled.
+    """
+    said = {*texts} - _NO_TEXT
+    if not said:
+        return
+    if len(said) > 1:
+        told = [((text,), record) for text, record in zip(texts, records, strict=True) if text]
+        (value,), winner, rule = _judge((name,), told, is_informative)
+    else:
+        (value,) = said
+        tellers = [record for text, record in zip(texts, records, strict=True) if text]
+        winner, rule = _most_trusted(tellers, name)
+    values[name] = GoldenValue(value, winner.key, winner.digest, rule)
+
+
+def _settle_together(
+    names: tuple[str, ...],
+    columns: Sequence[Sequence[str | None]],
+    records: Sequence[CurrentRecord],
+    values: dict[str, GoldenValue],
+    is_informative: IsInformative,
+) -> None:
+    """Adds the winner of fields that win together, if anybody tells one of them."""
+    rows = zip(*columns, strict=True)
+    told = [(row, record) for row, record in zip(rows, records, strict=True) if any(row)]
+    if not told:
+        return
+    texts = told[0][0]
+    if any(row != texts for row, _ in told):
+        texts, winner, rule = _judge(names, told, is_informative)
+    else:
+        winner, rule = _most_trusted([record for _, record in told], names[0])
+    for name, text in zip(names, texts, strict=True):
+        if text:
+            values[name] = GoldenValue(text, winner.key, winner.digest, rule)
+
+
+def _most_trusted(tellers: Sequence[CurrentRecord], lead: str) -> tuple[CurrentRecord, str]:
     """Who is quoted for what all say; of equals the record with the smallest key."""
-    best = told[0]
-    best_standing = (best[1].trust.get(lead, 0), best[1].event_at)
-    for candidate in told[1:]:
-        standing = (candidate[1].trust.get(lead, 0), candidate[1].event_at)
-        if standing > best_standing:
-            best, best_standing = candidate, standing
-    return best
+    best = tellers[0]
+    if len(tellers) == 1:
+        return best, "only"
+    best_trust = best.trust.get(lead, 0)
+    for record in tellers[1:]:
+        trust = record.trust.get(lead, 0)
+        if trust > best_trust or (trust == best_trust and record.event_at > best.event_at):
+            best, best_trust = record, trust
+    return best, "agreed"
 
 
 def _judge(
@@ -170,17 +203,21 @@ def _standing(candidate: tuple[_Standing, CurrentRecord]) -> _Standing:
 def _deciding_rule(winner: _Standing, others: Sequence[_Standing]) -> str:
     """The rule that told the winner from the best of the different values."""
     rivals = [other for other in others if other[-1] != winner[-1]]
+    if not rivals:
+        return "agreed"  # They differ only in how they leave a part out: None or an empty text.
     best = max(rivals)
     return next(
         rule for rule, mine, theirs in zip(_RULES, winner, best, strict=True) if mine != theirs
     )
 
 
-def _entries(name: str, records: Iterable[CurrentRecord]) -> tuple[GoldenValue, ...]:
+def _entries(
+    column: Iterable[tuple[Any, ...]], records: Iterable[CurrentRecord]
+) -> tuple[GoldenValue, ...]:
     """Every distinct entry, told by the most recent record that has it, the most recent first."""
     found: dict[Any, CurrentRecord] = {}
-    for record in records:
-        for entry in getattr(record.demographics, name):
+    for entries, record in zip(column, records, strict=True):
+        for entry in entries:
             known = found.get(entry)
             if known is None or record.event_at > known.event_at:
                 found[entry] = record

@@ -125,6 +125,11 @@ def test_the_street_of_one_record_never_meets_the_postcode_of_another():
     assert "postcode" not in golden.values
 
 
+def test_leaving_a_part_out_in_another_way_is_no_difference():
+    records = record("1", town="Poole", address=""), record("2", days=9, town="Poole")
+    assert winner(*records, field="town") == ("Poole", "agreed")
+
+
 def test_lists_hold_each_entry_once_and_say_who_told_it_last():
     maiden = PreviousName(family_name="Jones", kind="maiden")
     golden = survivorship(
