@@ -93,10 +93,11 @@ class World:
         names, names_ok = self.tally(x, y, self.given_names_differ)
         orders, _ = self.tally(x, y, birth_orders_differ)
         if numbers_x & numbers_y:
-            return "c" if (births and not names_ok) or (names and not births_ok) else None
-        if numbers_x and numbers_y:
+            if (births and not names_ok) or (names and not births_ok):
+                return "c"
+        elif numbers_x and numbers_y:
             return "b"
-        if births:
+        elif births:
             return "d"
         shares_birth = self.values(x, "birth_date") & self.values(y, "birth_date")
         shares_family = self.many(x, "family_names", "family_parts") & self.many(

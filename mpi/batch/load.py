@@ -46,6 +46,7 @@ from mpi.batch.work_folder import work_folder
 from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, SourceSystem, read_source_systems
 from mpi.domain.tasks import TaskQuestion
+from mpi.errors import InvalidInput
 from mpi.linkage.model import Model, model_from_spec
 from mpi.linkage.partition import partition_rules
 from mpi.storage.bulk import bulk_transaction, read_table
@@ -159,6 +160,8 @@ def load_folder(
                 workers=settings.workers_count,
             )
             report = _report_extraction(extraction, folder)
+            if is_snapshot:
+                _refuse_empty_extracts(feeds, extraction)
             with bulk_transaction(store) as bulk, open_engine(settings) as connection:
                 run = _Run(connection, bulk, model, release, settings, progress, report)
                 _gather(run, work, {source.name for source, _ in feeds} if is_snapshot else set())
@@ -204,6 +207,18 @@ def _report_nothing_new(store: Store, loads: Sequence[Row], folder: Path) -> Loa
     if report.quarantined_rows:
         report.quarantine_folder = folder / QUARANTINE
     return report
+
+
+def _refuse_empty_extracts(
+    feeds: Sequence[tuple[SourceSystem, Path]], extraction: Extraction
+) -> None:
+    """An extract without rows would retire all that its source has: more likely it failed."""
+    for source, path in feeds:
+        if not extraction.rows.get(source.name):
+            raise InvalidInput(
+                f"{path}: a full extract (--snapshot) without a row would retire every record of "
+                f"{source.name}; load it without --snapshot, or remove the file"
+            )
 
 
 def _report_extraction(extraction: Extraction, folder: Path) -> LoadReport:

@@ -68,6 +68,9 @@ def _contradiction(
     ):
         return None
     reason = find_record_veto(*_leave_out_clash(before, after), name_rule)
+    if reason is VetoReason.TWINS and after.trusted_nhs_number == before.trusted_nhs_number:
+        # On one local id a new name under the same number is a correction, not a twin.
+        reason = reason if after.trusted_nhs_number is None else None
     return reason if reason in OVERLAY_REASONS else None
 
 

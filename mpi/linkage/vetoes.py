@@ -302,11 +302,12 @@ def conflicting_birth_dates(left: GroupFacts, right: GroupFacts) -> VetoReason |
 def twins(left: GroupFacts, right: GroupFacts) -> VetoReason | None:
     """(e) Born on one day into one family or home, but called differently, or told apart at birth.
 
-    They agree on birth date, family name, postcode and often sex, so no weight tells them apart.
+    They agree on birth date, family name, postcode and often sex, so no weight tells them apart;
+    nor does a number in common, which one of them may have been given for the other
+    (docs/decisions/0002).
     """
     if (
-        _share_number(left, right)
-        or left.birth_dates.isdisjoint(right.birth_dates)
+        left.birth_dates.isdisjoint(right.birth_dates)
         or (left.ties.isdisjoint(right.ties) and left.addresses.isdisjoint(right.addresses))
     ):
         return None
