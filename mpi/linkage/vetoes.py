@@ -306,9 +306,8 @@ def twins(left: GroupFacts, right: GroupFacts) -> VetoReason | None:
     nor does a number in common, which one of them may have been given for the other
     (docs/decisions/0002).
     """
-    if (
-        left.birth_dates.isdisjoint(right.birth_dates)
-        or (left.ties.isdisjoint(right.ties) and left.addresses.isdisjoint(right.addresses))
+    if left.birth_dates.isdisjoint(right.birth_dates) or (
+        left.ties.isdisjoint(right.ties) and left.addresses.isdisjoint(right.addresses)
     ):
         return None
     facts = left.component
