@@ -34,6 +34,7 @@ from mpi.batch.link_results import (
     persons_table,
     questions_table,
 )
+from mpi.batch.link_rows import aside_table
 from mpi.batch.lone_values import find_slips, hide_slips
 from mpi.batch.names_in_use import (
     count_names_in_use,
@@ -84,7 +85,8 @@ def link_file(
     Args:
         file: See `mpi.batch.link_input`.
         out: Result; its ending says whether CSV or Parquet. A column `source` stands between the
-            two if ids are unique only within a source.
+            two if ids are unique only within a source. Rows that could not be read go beside it
+            to `<out>.quarantine.csv`; an earlier file of this name is replaced or removed.
         edges_out: Where pairs that reach the review threshold go, if wanted.
         questions_out: Where link evidence that was not applied goes, if wanted.
         is_scheme_trusted: Two different numbers of another scheme keep records apart, as NHS
@@ -97,7 +99,8 @@ def link_file(
             is left half-written.
     """
     outputs = [path for path in (out, edges_out, questions_out) if path]
-    check_outputs(file, outputs)
+    quarantine = out.with_name(f"{out.name}.quarantine.csv")
+    check_outputs(file, [*outputs, quarantine])
     with progress.phase("read the file", 1):
         rows = read_input(file)
     chosen = settings or Settings()
@@ -116,8 +119,12 @@ def link_file(
                 tables.append((edges_out, edges_table(connection, rows)))
             if questions_out:
                 tables.append((questions_out, questions_table(rows, grouping, persons)))
+            if rows.aside_rows:
+                tables.append((quarantine, aside_table(rows.aside_rows)))
             write_whole(tables)
-        return _report(run, scored, grouping, hidden)
+            if not rows.aside_rows:
+                quarantine.unlink(missing_ok=True)
+        return _report(run, scored, grouping, hidden, quarantine)
 
 
 def shipped_model() -> Model:
@@ -280,8 +287,10 @@ def _take_persons(run: _Run, link_bits: float) -> int:
     return len(np.unique(persons))
 
 
-def _report(run: _Run, scored: Scored, grouping: Grouping, hidden: int) -> LinkReport:
-    bits = scored.model.thresholds.link_bits
+def _report(
+    run: _Run, scored: Scored, grouping: Grouping, hidden: int, quarantine: Path
+) -> LinkReport:
+    bits, aside = scored.model.thresholds.link_bits, run.file.aside_rows
     ((false_links,),) = run.connection.execute(
         f"""select coalesce(sum(1 / (1 + pow(2e0, match_weight_bits))), 0)
         from edge where match_weight_bits >= {double_sql(bits)}"""
@@ -292,7 +301,9 @@ def _report(run: _Run, scored: Scored, grouping: Grouping, hidden: int) -> LinkR
         questions=len(grouping.questions),
         link_bits=bits,
         expected_false_links=float(false_links),
-        unreadable_rows=run.file.unreadable_rows,
+        unreadable_rows=len(aside),
+        first_unreadable_line=aside[0].line if aside else None,
+        quarantine=quarantine if aside else None,
         crowded=run.crowded,
         notes=tuple(input_notes(run.file, hidden)),
     )

@@ -18,9 +18,9 @@ from typing import Final, NoReturn
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
+from mpi.batch.link_rows import BLOCK_BYTES, AsideRow, read_rows
 from mpi.errors import InvalidInput
 from mpi.standardise.numbers import standardise_nhs_number
 
@@ -35,8 +35,6 @@ VALID_SHARE_MIN: Final = 0.5
 MONTH_FIRST_RATIO: Final = 20
 """Dates that only fit month first, to each that only fits day first, in a month-first source."""
 
-_BLOCK_BYTES: Final = 1 << 25
-"""A row of a CSV file must fit into it."""
 _PARQUET_MARK: Final = b"PAR1"
 _PARQUET_ENDINGS: Final = frozenset({".parquet", ".pq"})
 _DELIMITERS: Final = ",;\t|"
@@ -51,8 +49,8 @@ class InputFile:
     rows: pa.Table
     """Text columns `FILE_COLUMNS`, NULL where empty; `record_id` always holds a value."""
     ignored_columns: tuple[str, ...]
-    unreadable_rows: int
-    """Rows with too many or too few columns, which were set aside."""
+    aside_rows: tuple[AsideRow, ...]
+    """Rows with too many or too few columns, or with stray quotation marks."""
     unnamed_rows: int
     """Rows without a record id, which are called `row-<number>`."""
     has_repeated_ids: bool
@@ -72,7 +70,7 @@ def read_input(path: Path) -> InputFile:
         InvalidInput: If it is missing, empty, neither CSV nor Parquet, not UTF-8, has none of the
             columns, no row, or the same record id twice in one source.
     """
-    table, unreadable = _read_table(path)
+    table, aside = _read_table(path)
     known, ignored = _known_columns(table, path)
     if not known.num_rows:
         raise InvalidInput(f"{path}: no row could be read")
@@ -85,7 +83,7 @@ def read_input(path: Path) -> InputFile:
     return InputFile(
         rows=known,
         ignored_columns=ignored,
-        unreadable_rows=unreadable,
+        aside_rows=aside,
         unnamed_rows=unnamed,
         has_repeated_ids=_check_ids(known, path),
         has_nhs_numbers=bool(numbers) and valid >= VALID_SHARE_MIN * len(numbers),
@@ -104,14 +102,14 @@ def day_first(text: str) -> str:
     return f"{day}{mark}{month}{mark}{year}{text[found.end() :]}"
 
 
-def _read_table(path: Path) -> tuple[pa.Table, int]:
+def _read_table(path: Path) -> tuple[pa.Table, tuple[AsideRow, ...]]:
     try:
         with path.open("rb") as file:
             mark = file.read(len(_PARQUET_MARK))
             if not mark:
                 raise InvalidInput(f"{path}: the file is empty")
             if mark == _PARQUET_MARK or path.suffix in _PARQUET_ENDINGS:
-                return _read_parquet(path), 0
+                return _read_parquet(path), ()
         return _read_csv(path)
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -124,35 +122,9 @@ def _read_parquet(path: Path) -> pa.Table:
         raise InvalidInput(f"{path}: is not a Parquet file, or was broken off") from error
 
 
-def _read_csv(path: Path) -> tuple[pa.Table, int]:
+def _read_csv(path: Path) -> tuple[pa.Table, tuple[AsideRow, ...]]:
     header, delimiter = _read_header(path)
-    unreadable = 0
-
-    def set_aside(_row: object) -> str:
-        nonlocal unreadable
-        unreadable += 1
-        return "skip"
-
-    try:
-        table = pcsv.read_csv(
-            path,
-            read_options=pcsv.ReadOptions(
-                use_threads=False, block_size=_BLOCK_BYTES, column_names=header, skip_rows=1
-            ),
-            parse_options=pcsv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=set_aside
-            ),
-            convert_options=pcsv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.string()),
-                null_values=[""],
-                strings_can_be_null=True,
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        raise InvalidInput(f"{path}: is not CSV: a row cannot be told from the next") from error
-    if unreadable > table.num_rows:
-        raise InvalidInput(f"{path}: is not CSV: most rows have another number of columns")
-    return table, unreadable
+    return read_rows(path, header, delimiter)
 
 
 def _read_header(path: Path) -> tuple[list[str], str]:
@@ -160,6 +132,8 @@ def _read_header(path: Path) -> tuple[list[str], str]:
     _check_encoding(path)
     with path.open(encoding="utf-8-sig", newline="") as file:
         line = file.readline()
+    if line.count('"') % 2:
+        raise InvalidInput(f"{path}: line 1, the header, has a quotation mark that stays open")
     counts = {mark: line.count(mark) for mark in _DELIMITERS}
     delimiter = max(counts, key=lambda mark: counts[mark])
     header = next(csv.reader([line], delimiter=delimiter), [])
@@ -179,7 +153,7 @@ def _check_encoding(path: Path) -> None:
     line = 1
     with path.open("rb") as file:
         while True:
-            data = file.read(_BLOCK_BYTES)
+            data = file.read(BLOCK_BYTES)
             if b"\0" in data:
                 raise InvalidInput(f"{path}: is not a text file in UTF-8")
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -28,6 +29,10 @@ class LinkReport:
     expected_false_links: float
     """Of the pairs that reach `link_bits`, by their own probabilities."""
     unreadable_rows: int
+    first_unreadable_line: int | None
+    """Counted from 1, which is the header."""
+    quarantine: Path | None
+    """Where unreadable rows were written, if there are any."""
     crowded: tuple[CrowdedKey, ...]
     notes: tuple[str, ...]
     """What was found out about the file, in sentences."""
@@ -41,8 +46,9 @@ class LinkReport:
         ]
         if self.unreadable_rows:
             lines.append(
-                f"{self.unreadable_rows:,} rows have another number of columns than the header; "
-                "they were left out."
+                f"{self.unreadable_rows:,} rows have another number of columns than the header or "
+                f"stray quotation marks, the first of them line {self.first_unreadable_line:,}; "
+                f"they were left out and are in {self.quarantine}."
             )
         if self.crowded:
             lines.append(

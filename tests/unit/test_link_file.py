@@ -3,6 +3,7 @@
 import csv
 import itertools
 import random
+import stat
 
 import numpy as np
 import pyarrow as pa
@@ -182,6 +183,62 @@ def test_rows_of_another_length_are_counted(tmp_path):
     assert list(persons) == ["1", "3"]
     assert report.unreadable_rows == 1
     assert "1 rows have another number of columns" in report.summary()
+    quarantine = tmp_path / "persons.csv.quarantine.csv"
+    assert str(quarantine) in report.summary()
+    assert stat.S_IMODE(quarantine.stat().st_mode) == 0o600
+    wrong = "row: 2 columns where the header has 3"
+    assert quarantine.read_text() == f'line,reason,raw\n3,{wrong},"2,OMAR"\n'
+    path.write_text("record_id,given_name,family_name\n1,ANNA,SMITH\n")
+    assert link(path)[1].quarantine is None
+    assert not quarantine.exists()
+
+
+HEADER = "record_id,family_name,given_name,date_of_birth"
+
+
+def hundred(slips):
+    rows = {at: f"{at},Smith{at},John,1980-01-01" for at in range(1, 101)}
+    return "\n".join([HEADER, *(rows | slips).values()]) + "\n"
+
+
+STRAY = {
+    "one mark": ({40: '40,"Smith40,John,1980-01-01'}, [41]),
+    "the last row": ({100: '100,"Smith100,John,1980-01-01'}, [101]),
+    "a pair that would make one row": (
+        {40: '40,"Smith40,John,1980-01-01', 45: '45,Smith45",John,1980-01-01'}, [41]),
+    "a pair far apart": (
+        {40: '40,"Smith40,John,1980-01-01', 90: '90,Smith90",John,1980-01-01'}, [41]),
+    "a pair within a row": ({40: '40,"Smith40,John",1980-01-01'}, [41]),
+    "an even row that runs on": ({40: '40,Smith"40,"John,1980-01-01'}, [41]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("slips", "lines"), STRAY.values(), ids=STRAY.keys())
+def test_a_stray_quotation_mark_costs_one_line_that_is_named(tmp_path, slips, lines):
+    path = tmp_path / "people.csv"
+    path.write_text(hundred(slips))
+    file = read_input(path)
+    assert [row.line for row in file.aside_rows] == lines
+    assert file.rows.num_rows == 100 - len(lines)
+    assert file.aside_rows[0].raw == hundred(slips).splitlines()[lines[0] - 1]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_line_ends_in_quoted_values_are_kept_and_cost_no_row(tmp_path, end):
+    path = tmp_path / "people.csv"
+    text = f'record_id,given_name,address,town{end}1,ANNA,"1 Mill Lane{end}Lyme, Regis",LYME{end}'
+    path.write_bytes((text + f'{end}2,OMAR,"2 ""The"" Row",{end}').encode())
+    file = read_input(path)
+    assert file.aside_rows == ()
+    assert file.rows["record_id"].to_pylist() == ["1", "2"]
+    assert file.rows["address"].to_pylist() == [f"1 Mill Lane{end}Lyme, Regis", '2 "The" Row']
+    assert file.rows["town"].to_pylist() == ["LYME", None]
+
+
+def test_lines_may_end_in_carriage_returns_alone(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_bytes(b"record_id,given_name\r1,ANNA\r2,OMAR\r")
+    assert read_input(path).rows["given_name"].to_pylist() == ["ANNA", "OMAR"]
 
 
 WRONG = {
@@ -191,6 +248,7 @@ WRONG = {
     "not UTF-8": (b"record_id,given_name\n1,Zo\xeb\n", "line 2 is not UTF-8"),
     "binary": (b"\x89PNG\r\n\x00\x00record_id", "not a text file"),
     "repeated id": (b"record_id,given_name\n1,A\n2,B\n1,C\n", "row 3"),
+    "open header": (b'record_id,"given_name\n1,A\n', "line 1, the header"),
     "repeated column": (b"record_id,sex,Sex\n1,M,F\n", "sex is there twice"),
     "broken Parquet": (b"PAR1nothing more", "not a Parquet file"),
 }
