@@ -142,7 +142,8 @@ def test_numbers_of_another_scheme_keep_apart_only_when_asked(tmp_path):
     same = [(person, {**row, "nhs_number": f"{123450000 + at // 2}"})
             for at, (person, row) in enumerate(people(60))]  # fmt: skip
     persons, _ = link(write(tmp_path / "same.csv", same), is_scheme_trusted=True)
-    assert len(set(persons.values())) <= 61
+    # A few given names have slipped so far that they may be a twin's: those stay questions.
+    assert len(set(persons.values())) <= 60 + 6
 
 
 def test_american_dates_are_recognised_by_source(tmp_path):
