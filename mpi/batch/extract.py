@@ -31,19 +31,22 @@ from mpi.batch.progress import Progress
 from mpi.batch.side_by_side import run_side_by_side
 from mpi.config import SourceSystem
 from mpi.domain.identifiers import NumberTrust, RecordKey
+from mpi.domain.links import DecisionKind
 from mpi.domain.records import (
     COMPARISON_FIELDS,
+    DELETION,
     TUPLE_FIELDS,
     ComparisonRecord,
     RecordVersion,
+    VersionVerdict,
     demographics_from_dict,
     fold_versions,
 )
-from mpi.linkage.overlay import accept_versions
+from mpi.linkage.overlay import AcceptedVersions, accept_versions
 from mpi.linkage.vetoes import NameRule
 from mpi.standardise.record import standardise
 from mpi.storage.bulk_rows import BulkTransaction
-from mpi.storage.tables import RecordState, VersionState
+from mpi.storage.tables import RecordState
 
 ENTERED_IN_ERROR: Final = "entered_in_error"
 """Why a version does not count that its source withdrew; the other reasons are vetoes."""
@@ -60,6 +63,7 @@ _VERSION_COLUMNS: Final = {
     "digest": pa.string(),
     "content": pa.string(),
     "is_error": pa.bool_(),
+    "verdict": pa.string(),
 }
 _COMPARISON_COLUMNS: Final = {
     name: pa.list_(pa.string()) if name in TUPLE_FIELDS else pa.string()
@@ -174,6 +178,7 @@ def versions_table(
         "digest": [version.digest for version in versions],
         "content": list(contents),
         "is_error": [version.is_entered_in_error for version in versions],
+        "verdict": [version.verdict for version in versions],
     }
     records = [standardise(fold_versions((version,)), trust) for version in versions]
     return pa.table(columns | _comparison_columns(records), schema=PART_SCHEMA)
@@ -198,14 +203,16 @@ def extract_stored(
     """A store's versions as Parquet parts beside those of the feeds."""
     for stale in work_folder.glob(f"{STORED_PARTS}*"):
         stale.unlink()
-    columns = ("record", "event_at", "sequence", "digest", "content", "state")
+    columns = ("number", "record", "event_at", "sequence", "digest", "content", "is_error")
     versions = bulk.read("record_version", columns)
+    verdicts = _read_verdicts(bulk)
+    told = verdicts["verdict"].take(pc.index_in(versions["number"], verdicts["version"]))
     keys = bulk.read("source_record", ("number", "source", "local_id"))
     at = pc.index_in(versions["record"], keys["number"])
-    rows = versions.drop(["record"]).append_column("source", keys["source"].take(at))
+    rows = versions.drop(["record", "number"]).append_column("verdict", told)
+    rows = rows.append_column("source", keys["source"].take(at))
     rows = rows.append_column("local_id", keys["local_id"].take(at))
-    is_error = pc.equal(rows["state"], str(VersionState.ENTERED_IN_ERROR))
-    rows = rows.append_column("is_error", is_error).select(list(_VERSION_COLUMNS))
+    rows = rows.select(list(_VERSION_COLUMNS))
     jobs = (
         _StoredJob(batch, trust, work_folder / f"{STORED_PARTS}{number:05}.parquet")
         for number, batch in enumerate(rows.to_batches(max_chunksize=STORED_VERSIONS))
@@ -213,6 +220,17 @@ def extract_stored(
     with progress.phase("standardise what is stored", rows.num_rows) as phase:
         for count in run_side_by_side(_extract_versions, jobs, workers):
             phase.advance(count)
+
+
+def _read_verdicts(bulk: BulkTransaction) -> pa.Table:
+    """Stewards' verdicts in force: `version` (number), `verdict`."""
+    in_force = bulk.read("decision", ("number", "kind"), "retracted_at IS NULL")
+    stated = bulk.read("decision_version", ("decision", "version"))
+    at = pc.index_in(stated["decision"], in_force["number"])
+    is_same = pc.equal(in_force["kind"].take(at), str(DecisionKind.SAME))
+    verdict = pc.if_else(is_same, str(VersionVerdict.CORRECTION), str(VersionVerdict.ANOTHER_HUMAN))
+    found = stated.append_column("verdict", verdict)
+    return found.filter(pc.is_valid(found["verdict"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +287,7 @@ def build_record_tables(
 _VERSION_SQL = f"""
 create table version as
 select source, local_id, event_at, sequence, digest, any_value(content) as content,
-    bool_or(is_error) as is_error,
+    bool_or(is_error) as is_error, any_value(verdict) as verdict,
     bool_or(not starts_with(parse_filename(filename), '{STORED_PARTS}')) as is_fed
 from read_parquet($parts, filename = true)
 group by source, local_id, event_at, sequence, digest
@@ -278,7 +296,8 @@ group by source, local_id, event_at, sequence, digest
 _NUMBER_SQL = f"""
 create table record_number as
 with counted as (
-    select source, local_id, count(*) = 1 and not bool_or(is_error) as is_plain,
+    select source, local_id,
+        count(*) = 1 and not bool_or(is_error or digest = '{DELETION}') as is_plain,
         bool_or(is_fed) as is_fed
     from version group by all)
 select counted.source, counted.local_id, is_plain,
@@ -317,24 +336,34 @@ def _fold_histories(
     for row in rows:
         record = row.pop("record")
         histories.setdefault(record, []).append(version_from_row(**row))
+    numbers: list[int] = []
     folded: list[ComparisonRecord] = []
     left_out: list[tuple[int, datetime, int, str, str]] = []
     for number, versions in histories.items():
-        accepted, contradicting = accept_versions(versions, trust, name_rule)
-        folded.append(standardise(accepted, trust))
-        left_out.extend((number, *h.version.order, str(h.reason)) for h in contradicting)
-        kept = {version.order for version in accepted.versions}
-        left_out.extend(
-            (number, *version.order, ENTERED_IN_ERROR)
-            for version in versions
-            if version.is_entered_in_error and version.order not in kept
-        )
-    records = {"record": list(histories)} | _comparison_columns(folded)
+        judged = accept_versions(versions, trust, name_rule)
+        if judged.record is not None:
+            numbers.append(number)
+            folded.append(standardise(judged.record, trust))
+        left_out.extend((number, *order, reason) for order, reason in _left_out(versions, judged))
+    records = {"record": numbers} | _comparison_columns(folded)
     _insert(connection, "records", pa.table(records, schema=_RECORD_SCHEMA))
     columns = zip(*left_out, strict=True) if left_out else ((), (), (), (), ())
     connection.execute(_LEFT_OUT_SQL)
     arrays = [pa.array(c, t) for c, t in zip(columns, _LEFT_OUT_TYPES, strict=True)]
     _insert(connection, "left_out", pa.table(arrays, names=_LEFT_OUT_NAMES))
+
+
+def _left_out(
+    versions: Sequence[RecordVersion], judged: AcceptedVersions
+) -> Iterator[tuple[tuple[datetime, int, str], str]]:
+    """The versions that do not count, by their order, and why."""
+    held = {each.version.order: str(each.reason) for each in judged.held}
+    accepted = {each.order for each in judged.record.versions} if judged.record else set()
+    for version in versions:
+        if version.order in held:
+            yield version.order, held[version.order]
+        elif version.order not in accepted:
+            yield version.order, ENTERED_IN_ERROR
 
 
 _LEFT_OUT_NAMES = ("record", "event_at", "sequence", "digest", "reason")
@@ -360,6 +389,7 @@ def version_from_row(
     digest: str,
     content: str,
     is_error: bool,
+    verdict: str | None,
 ) -> RecordVersion:
     """The version that a row of the table `version` holds."""
     return RecordVersion(
@@ -369,6 +399,7 @@ def version_from_row(
         sequence=sequence,
         digest=digest,
         is_entered_in_error=is_error,
+        verdict=VersionVerdict(verdict) if verdict else None,
     )
 
 

@@ -124,7 +124,7 @@ def write_records(
 
 _NEW_VERSION_SQL: Final = """
 create or replace table new_version as
-select record, event_at, sequence, digest, content, mapping_digest,
+select record, event_at, sequence, digest, content, mapping_digest, is_error,
     (select coalesce(max(number), 0) from stored_record_version)
         + row_number() over (order by record, event_at, sequence, digest) as number
 from version join record_number using (source, local_id)
@@ -147,7 +147,7 @@ where stored.state <> {_STATE}
 """
 
 _VERSION_COLUMNS_SQL: Final = f"""
-select number, record, event_at, sequence, digest, content, {_STATE} as state,
+select number, record, event_at, sequence, digest, content, {_STATE} as state, is_error,
     mapping_digest, $at::timestamptz as received_at
 from new_version left join left_out using (record, event_at, sequence, digest)
 order by number

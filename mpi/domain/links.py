@@ -38,6 +38,25 @@ class DecisionKind(StrEnum):
     DIFFERENT = "different"
 
 
+class VetoReason(StrEnum):
+    """Why two groups must not merge; letters as in docs/ARCHITECTURE.md."""
+
+    DECIDED_DIFFERENT = "decided_different"
+    CONFLICTING_NHS_NUMBERS = "conflicting_nhs_numbers"
+    CONFLICTING_DEMOGRAPHICS = "conflicting_demographics"
+    CONFLICTING_BIRTH_DATES = "conflicting_birth_dates"
+    TWINS = "twins"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEvidence:
+    """What there was between the two sides when a steward decided."""
+
+    match_weight_bits: float | None
+    """Of the heaviest edge between them; None if there was none."""
+    veto: VetoReason | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """A steward's statement about the records of two persons, in force until retracted."""
@@ -50,16 +69,8 @@ class Decision:
     right: frozenset[int]
     disowned_numbers: frozenset[int] = frozenset()
     """Records whose NHS number this decision calls wrong: untrusted there, for vetoes only."""
-
-
-class VetoReason(StrEnum):
-    """Why two groups must not merge; letters as in docs/ARCHITECTURE.md."""
-
-    DECIDED_DIFFERENT = "decided_different"
-    CONFLICTING_NHS_NUMBERS = "conflicting_nhs_numbers"
-    CONFLICTING_DEMOGRAPHICS = "conflicting_demographics"
-    CONFLICTING_BIRTH_DATES = "conflicting_birth_dates"
-    TWINS = "twins"
+    seen: SeenEvidence | None = None
+    """If it was recorded, the question is raised again once the evidence changes materially."""
 
 
 class RefusalReason(StrEnum):
@@ -69,6 +80,10 @@ class RefusalReason(StrEnum):
     AMBIGUITY = "ambiguity"
     OVERSIZED = "oversized"
     CONTRADICTION = "contradiction"
+    EVIDENCE_CHANGED = "evidence_changed"
+    """A steward has answered, but on other evidence than there is now."""
+    SHARED_NUMBER = "shared_number"
+    """Two records that little else connects hold one trusted NHS number."""
 
 
 class LinkOrigin(StrEnum):

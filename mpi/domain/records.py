@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
 from mpi.domain.demographics import (
     Demographics,
@@ -24,6 +25,18 @@ _NESTED = {
 }
 
 
+DELETION: Final = "deleted"
+"""The digest of a version that says nothing but that the source deleted its record."""
+
+
+class VersionVerdict(StrEnum):
+    """What a steward says of a version that contradicts the ones before it."""
+
+    CORRECTION = "correction"
+    ANOTHER_HUMAN = "another_human"
+    """The versions before it are somebody else's and count as entered in error."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordVersion:
     """One immutable thing that a source said about one record at one time."""
@@ -37,6 +50,11 @@ class RecordVersion:
     digest: str = ""
     """`content_digest` of the demographics."""
     is_entered_in_error: bool = False
+    verdict: VersionVerdict | None = None
+
+    @property
+    def is_deletion(self) -> bool:
+        return self.digest == DELETION
 
     @property
     def order(self) -> tuple[datetime, int, str]:

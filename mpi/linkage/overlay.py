@@ -11,7 +11,13 @@ from dataclasses import dataclass, replace
 
 from mpi.domain.identifiers import NumberTrust
 from mpi.domain.links import VetoReason
-from mpi.domain.records import ComparisonRecord, RecordVersion, SourceRecord, fold_versions
+from mpi.domain.records import (
+    ComparisonRecord,
+    RecordVersion,
+    SourceRecord,
+    VersionVerdict,
+    fold_versions,
+)
 from mpi.linkage.vetoes import NameRule, find_record_veto
 from mpi.standardise.record import standardise
 
@@ -28,29 +34,60 @@ class HeldVersion:
     reason: VetoReason
 
 
+@dataclass(frozen=True, slots=True)
+class AcceptedVersions:
+    """What the versions of a record come to; a version in neither part is entered in error."""
+
+    record: SourceRecord | None
+    """Of the versions that count; None if the source's last word is that it deleted the record."""
+    held: tuple[HeldVersion, ...]
+    """Those that wait for a steward."""
+
+
 def accept_versions(
     versions: Sequence[RecordVersion], trust: NumberTrust, name_rule: NameRule
-) -> tuple[SourceRecord, tuple[HeldVersion, ...]]:
+) -> AcceptedVersions:
     """The record that its versions make, without those that contradict what came before them.
 
+    A verdict accepts a version whatever it contradicts; one that says *another human* drops the
+    versions before it. After a deletion nothing is live that could be contradicted, so the next
+    version begins anew, with the history before the deletion unless it contradicts that.
+
     Args:
-        versions: At least one version of one key, in any order; those entered in error left out.
+        versions: At least one version of one record, in any order.
         trust: Which NHS numbers are trusted.
         name_rule: When two given names may be one human's, of the model.
     """
-    ordered = fold_versions(versions).versions
-    accepted = [ordered[0]]
+    accepted: list[RecordVersion] = []
     held: list[HeldVersion] = []
-    before = _alone(ordered[0], trust)
-    for version in ordered[1:]:
-        after = _alone(version, trust)
-        reason = _contradiction(before, after, name_rule)
-        if reason is None:
+    is_deleted = False
+    for version in fold_versions(versions).versions:
+        if version.is_deletion:
+            is_deleted = True
+            continue
+        reason = _objection(accepted, version, trust, name_rule)
+        if version.verdict is VersionVerdict.ANOTHER_HUMAN or (reason and is_deleted):
+            accepted, held, reason = [], [], None
+        if reason is None or version.verdict is VersionVerdict.CORRECTION:
             accepted.append(version)
-            before = after
+            is_deleted = False
         else:
             held.append(HeldVersion(version, reason))
-    return SourceRecord(versions[0].key, tuple(accepted)), tuple(held)
+    if is_deleted or not accepted:
+        return AcceptedVersions(None, ())
+    return AcceptedVersions(SourceRecord(versions[0].key, tuple(accepted)), tuple(held))
+
+
+def _objection(
+    accepted: Sequence[RecordVersion],
+    version: RecordVersion,
+    trust: NumberTrust,
+    name_rule: NameRule,
+) -> VetoReason | None:
+    """Why a version seems to be about another human than the last one accepted."""
+    if not accepted or accepted[-1].digest == version.digest:
+        return None
+    return _contradiction(_alone(accepted[-1], trust), _alone(version, trust), name_rule)
 
 
 def _alone(version: RecordVersion, trust: NumberTrust) -> ComparisonRecord:

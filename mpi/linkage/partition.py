@@ -13,7 +13,8 @@ records: 0.6 false pairs in 10,000 instead of 347.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Final
 
 from mpi.domain.links import Decision, DecisionKind, Edge, RefusalReason, VetoReason, rounded_bits
@@ -36,6 +37,8 @@ class PartitionRules:
     ambiguity_bits: float
     component_records_max: int
     name_rule: NameRule
+    review_bits: float = -inf
+    """Edges below it are there only because their records hold one trusted number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ def partition_rules(model: Model) -> PartitionRules:
         link_bits=thresholds.link_bits,
         ambiguity_bits=thresholds.ambiguity_bits,
         component_records_max=thresholds.component_records_max,
+        review_bits=rounded_bits(thresholds.review_bits),
         name_rule=compile_name_rule(model.given_names_agree),
     )
 
@@ -179,10 +183,14 @@ class _LiveDecisions:
         self.opposed: dict[int, frozenset[int]] = {}
         self.disowned: frozenset[int] = frozenset()
         self.contradictory: list[Sides] = []
+        self.told: list[Decision] = []
+        """The decisions with what lives of their sides, where both sides do."""
         for decision in sorted(decisions, key=_number):
             left = frozenset(record for record in decision.left if record in records)
             right = frozenset(record for record in decision.right if record in records)
             self.disowned |= decision.disowned_numbers & (left | right)
+            if left and right:
+                self.told.append(replace(decision, left=left, right=right))
             if decision.kind is DecisionKind.SAME:
                 self.same.append((left, right))
             else:
@@ -221,7 +229,11 @@ def _questions(run: _Run, reviews: Iterable[Edge], source: Source | None) -> lis
     for edge, refusal in run.refused:
         book.ask_about_link(edge, refusal)
     for edge in _outside(run.oversized, reviews):
-        book.ask_about_review(edge)
+        if edge.match_weight_bits >= run.rules.review_bits:
+            book.ask_about_review(edge)
+        else:
+            book.ask_about_number(edge)
+    _ask_again(book, run, reviews)
     _ask_about_size(book, run.oversized)
     _ask_about_decisions(book, run)
     return book.questions()
@@ -261,6 +273,19 @@ def _ask_about_decisions(book: QuestionBook, run: _Run) -> None:
         numbers = {book.records[record].trusted_nhs_number for record in group - book.disowned}
         if len(numbers - {None}) > 1:
             book.ask(group, frozenset(), CLASH, 0.0)
+
+
+def _ask_again(book: QuestionBook, run: _Run, reviews: Iterable[Edge]) -> None:
+    """Decisions whose evidence has changed materially since they were taken."""
+    told = [decision for decision in run.live.told if decision.seen is not None]
+    if not told:
+        return
+    edges = [*reviews, *(edge for edge, _ in run.refused)]
+    for decision in told:
+        if decision.kind is DecisionKind.SAME:
+            book.ask_again_about_same(decision)
+        else:
+            book.ask_again_about_different(decision, edges, run.rules.ambiguity_bits)
 
 
 def _whole_groups(book: QuestionBook, records: Iterable[int]) -> Group:

@@ -7,11 +7,12 @@ by another steward or, for the weak evidence of the review band, by a veto.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final, NamedTuple
 
-from mpi.domain.links import Edge, RefusalReason, VetoReason
+from mpi.domain.links import Decision, Edge, RefusalReason, VetoReason, rounded_bits
 from mpi.domain.records import ComparisonRecord
 from mpi.domain.tasks import TaskQuestion, TaskType
 from mpi.linkage.vetoes import NameRule, find_groups_veto
@@ -34,6 +35,9 @@ class Refusal(NamedTuple):
 
 AMBIGUOUS: Final = Refusal(TaskType.AMBIGUITY, RefusalReason.AMBIGUITY)
 OVERSIZED: Final = Refusal(TaskType.OVERSIZED_COMPONENT, RefusalReason.OVERSIZED)
+SHARED_NUMBER: Final = Refusal(TaskType.NHS_NUMBER_CLASH, RefusalReason.SHARED_NUMBER)
+MORE_ALIKE: Final = Refusal(TaskType.POSSIBLE_MERGE, RefusalReason.EVIDENCE_CHANGED)
+LESS_ALIKE: Final = Refusal(TaskType.BLOCKED_BY_VETO, RefusalReason.EVIDENCE_CHANGED)
 
 
 def vetoed(reason: VetoReason) -> Refusal:
@@ -89,6 +93,35 @@ class QuestionBook:
             self.ask(left, right, self._review(edge, left, right), edge.match_weight_bits)
         elif veto is VetoReason.CONFLICTING_DEMOGRAPHICS:
             self.ask(left, right, vetoed(veto), edge.match_weight_bits)
+
+    def ask_about_number(self, edge: Edge) -> None:
+        """Two records with one trusted number and little else in common: whose is it?"""
+        left, right = self.group_of[edge.left], self.group_of[edge.right]
+        if left is not right and not self._is_decided(left, right):
+            self.ask(left, right, SHARED_NUMBER, edge.match_weight_bits)
+
+    def ask_again_about_different(
+        self, decision: Decision, edges: Iterable[Edge], material_bits: float
+    ) -> None:
+        """If an edge between the two sides is now heavier by at least `material_bits`."""
+        assert decision.seen is not None, "without evidence there is nothing to compare"
+        seen_bits = decision.seen.match_weight_bits
+        bar = -inf if seen_bits is None else rounded_bits(seen_bits + material_bits)
+        sides = (decision.left, decision.right)
+        for edge in edges:
+            is_between = any(edge.left in x and edge.right in y for x, y in (sides, sides[::-1]))
+            left, right = self.group_of[edge.left], self.group_of[edge.right]
+            if is_between and left is not right and edge.match_weight_bits >= bar:
+                self.ask(left, right, MORE_ALIKE, edge.match_weight_bits)
+
+    def ask_again_about_same(self, decision: Decision) -> None:
+        """If a veto that the steward did not see speaks between the two sides."""
+        assert decision.seen is not None, "without evidence there is nothing to compare"
+        veto = find_groups_veto(
+            self._records_of(decision.left), self._records_of(decision.right), self.name_rule
+        )
+        if veto is not None and veto is not decision.seen.veto:
+            self.ask(decision.left, decision.right, LESS_ALIKE, 0.0)
 
     def questions(self) -> list[TaskQuestion]:
         """The heaviest first."""

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from mpi.domain.links import DecisionKind, LinkOrigin
 from mpi.domain.tasks import TaskState, TaskType
 from mpi.storage.columns import (
+    KEY,
     check,
     derived_key,
     index,
@@ -78,7 +79,8 @@ source_system = sa.Table(
 
 source_record = sa.Table(
     # The number is the order of registration, which homes ask for when they tie.  `comparison` is
-    # the JSON of the ComparisonRecord, NULL unless live; `nhs_number` is taken from it.
+    # the JSON of the ComparisonRecord, NULL unless live; `nhs_number` is taken from it, while
+    # `withheld_nhs_number` is what the source states where a status replaces or drops it.
     "source_record",
     METADATA,
     number(),
@@ -95,6 +97,7 @@ source_record = sa.Table(
     sa.Column("live_version", sa.BigInteger()),
     text("comparison", nullable=True),
     key("nhs_number", nullable=True),
+    key("withheld_nhs_number", nullable=True),
     instant("registered_at"),
     unique("source", "local_id", why="a key names one record; look-up by key"),
     one_of("state", RecordState, why="a state outside the code's list would be read as live"),
@@ -103,10 +106,22 @@ source_record = sa.Table(
         why="who has this NHS number, at once; records without one need no entry",
         where="nhs_number IS NOT NULL",
     ),
+    index(
+        "withheld_nhs_number",
+        why="whom a status that is retracted gives the number back to",
+        where="withheld_nhs_number IS NOT NULL",
+    ),
+    index(
+        "merged_into",
+        why="whose versions and decisions a surviving record has taken over",
+        where="merged_into IS NOT NULL",
+    ),
 )
 
 record_version = sa.Table(
-    # `content` is the canonical JSON of the Demographics, of which `digest` is the digest.
+    # `content` is the canonical JSON of the Demographics, of which `digest` is the digest; a
+    # deletion has the digest `deleted`.  `state` follows from all versions and stewards' verdicts;
+    # `is_error` is the source's own word.
     "record_version",
     METADATA,
     number(),
@@ -118,6 +133,7 @@ record_version = sa.Table(
     sa.Column("state", sa.Text(), nullable=False, server_default=VersionState.ACCEPTED),
     text("mapping_digest", nullable=True),
     instant("received_at"),
+    sa.Column("is_error", sa.Boolean(), nullable=False, server_default=sa.false()),
     unique(
         "record",
         "event_at",
@@ -240,7 +256,8 @@ link = sa.Table(
 )
 
 decision = sa.Table(
-    # Decisions apply in the order of their numbers.
+    # Decisions apply in the order of their numbers.  `match_weight_bits` and `veto` are what the
+    # steward saw, where `evidence_digest` says that it was recorded.
     "decision",
     METADATA,
     number(),
@@ -252,6 +269,8 @@ decision = sa.Table(
     instant("retracted_at", nullable=True),
     text("retracted_by", nullable=True),
     text("retraction_reason", nullable=True),
+    sa.Column("match_weight_bits", sa.Double()),
+    text("veto", nullable=True),
     one_of("kind", DecisionKind, why="partition knows these two"),
     check(
         "retraction",
@@ -270,6 +289,17 @@ decision_record = sa.Table(
     index("record", why="the decisions about a record, on every registration"),
 )
 
+decision_version = sa.Table(
+    # A verdict on a version that contradicts those before it: *same* makes it a correction,
+    # *different* another human, to whom the earlier versions do not belong.
+    "decision_version",
+    METADATA,
+    reference("decision", "decision.number", why="a verdict is a decision", primary=True),
+    reference("version", "record_version.number", why="it is about a version that exists"),
+    reference("record", "source_record.number", why="a version is a record's"),
+    index("record", why="the verdicts on a record's versions, on every registration"),
+)
+
 nhs_number_status = sa.Table(
     "nhs_number_status",
     METADATA,
@@ -280,6 +310,12 @@ nhs_number_status = sa.Table(
     text("author"),
     instant("recorded_at"),
     instant("retracted_at", nullable=True),
+    reference(
+        "decision",
+        "decision.number",
+        why="retracted with the decision it is part of",
+        nullable=True,
+    ),
     one_of("status", NumberStatus, why="number trust knows these two"),
     check(
         "successor",
@@ -404,4 +440,26 @@ feed_load = sa.Table(
         "mapping_digest",
         why="was this very file loaded before: loading twice changes nothing",
     ),
+)
+
+request_outcome = sa.Table(
+    # A repeated request gets its first outcome.  `request_digest` tells a retry from a key used
+    # again for something else; `outcome` is the answer's JSON: ids, nothing else.
+    "request_outcome",
+    METADATA,
+    sa.Column("caller", KEY, primary_key=True),
+    sa.Column("request_key", KEY, primary_key=True),
+    text("request_digest"),
+    text("outcome"),
+    instant("recorded_at"),
+    index("recorded_at", why="outcomes older than any retry are forgotten"),
+)
+
+crowded_key = sa.Table(
+    # Blocking values that outgrew the limit: no new pair is made through them, on any path.
+    "crowded_key",
+    METADATA,
+    derived_key("key"),
+    sa.Column("records_count", sa.BigInteger(), nullable=False),
+    instant("noticed_at"),
 )

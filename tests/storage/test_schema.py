@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,9 +57,16 @@ def test_migrations_make_the_schema_of_the_tables_on_postgresql(
 
 
 def compact(sql: str) -> frozenset[str]:
-    """The parts of a definition: constraints have no order."""
-    parts = re.split(r"(?=CONSTRAINT )|\)(?= WITHOUT ROWID)|\)$", " ".join(sql.split()))
-    return frozenset(part.strip(" ,") for part in parts)
+    """The parts of a definition, columns and constraints: a column added later comes last."""
+    head, _, body = " ".join(sql.replace('"', "").split()).partition("(")
+    parts, depth = [""], 0
+    for character in body:
+        depth += (character == "(") - (character == ")")
+        if character == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return frozenset((head.strip(), *(part.strip(" )") for part in parts)))
 
 
 @pytest.mark.parametrize("kind", DATABASES)

@@ -1,5 +1,6 @@
 """A new version is a correction or a move, unless it says another human: then it waits."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
@@ -10,7 +11,9 @@ from mpi.domain.demographics import Demographics
 from mpi.domain.identifiers import RecordKey
 from mpi.domain.links import VetoReason
 from mpi.domain.records import (
+    DELETION,
     RecordVersion,
+    VersionVerdict,
     content_digest,
     content_json,
     demographics_to_dict,
@@ -29,7 +32,7 @@ KEY = RecordKey("gp", "G1")
 START = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def version(day, *, sequence=0, is_entered_in_error=False, **texts):
+def version(day, *, sequence=0, is_entered_in_error=False, verdict=None, **texts):
     demographics = Demographics(**texts)
     return RecordVersion(
         key=KEY,
@@ -38,15 +41,20 @@ def version(day, *, sequence=0, is_entered_in_error=False, **texts):
         sequence=sequence,
         digest=content_digest(content_json(demographics_to_dict(demographics))),
         is_entered_in_error=is_entered_in_error,
+        verdict=verdict,
     )
+
+
+def deletion(day):
+    return replace(version(day), digest=DELETION)
 
 
 def judged(*versions):
     """Days of the accepted versions; the days of those held, with their reasons."""
-    record, held = accept_versions(versions, TRUST, RULE)
+    found = accept_versions(versions, TRUST, RULE)
     return (
-        [(each.event_at - START).days for each in record.versions],
-        {(each.version.event_at - START).days: each.reason for each in held},
+        [(each.event_at - START).days for each in found.record.versions] if found.record else [],
+        {(each.version.event_at - START).days: each.reason for each in found.held},
     )
 
 
@@ -102,6 +110,31 @@ def test_an_entry_in_error_neither_counts_nor_is_held():
     assert judged(version(0, **ADA), wrong, version(2, **ADA | {"phone": ""})) == ([0, 2], {})
 
 
+def test_a_correction_is_accepted_whatever_it_contradicts():
+    corrected = version(1, verdict=VersionVerdict.CORRECTION, **JOHN)
+    assert judged(version(0, **ADA), corrected, version(2, **JOHN)) == ([0, 1, 2], {})
+
+
+def test_another_human_takes_the_local_id_over_and_what_was_before_is_dropped():
+    other = version(1, verdict=VersionVerdict.ANOTHER_HUMAN, **JOHN)
+    late = version(2, **ADA)
+    accepted, held = judged(version(0, **ADA), other, late)
+    assert (accepted, list(held)) == ([1], [2])
+
+
+def test_a_deleted_record_is_no_record_until_it_is_told_again():
+    assert judged(version(0, **ADA), deletion(1)) == ([], {})
+    assert judged(version(0, **ADA), deletion(1), version(2, **ADA)) == ([0, 2], {})
+
+
+def test_a_local_id_given_to_somebody_else_after_a_deletion_begins_anew():
+    assert judged(version(0, **ADA), deletion(1), version(2, **JOHN)) == ([2], {})
+
+
+def test_a_late_arrival_does_not_undo_a_later_deletion():
+    assert judged(version(0, **ADA), deletion(2), version(1, **ADA | {"phone": "1"})) == ([], {})
+
+
 TEXTS = {
     "given_name": st.sampled_from(("Ada", "Adah", "Beatrice", "A", "")),
     "family_name": st.sampled_from(("Okafor", "Brown")),
@@ -122,11 +155,11 @@ versions = st.builds(
 @given(told=st.lists(versions, min_size=1, max_size=6), data=st.data())
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_every_version_is_accepted_or_held_once_whatever_the_order(told, data):
-    record, held = accept_versions(told, TRUST, RULE)
+    found = accept_versions(told, TRUST, RULE)
     shuffled = data.draw(st.permutations(told))
-    assert accept_versions(shuffled, TRUST, RULE) == (record, held)
-    accepted = [each.order for each in record.versions]
+    assert accept_versions(shuffled, TRUST, RULE) == found
+    accepted = [each.order for each in found.record.versions]
     assert accepted == sorted(accepted)
-    waiting = [each.version.order for each in held]
+    waiting = [each.version.order for each in found.held]
     assert sorted(accepted + waiting) == [each.order for each in fold_versions(told).versions]
-    assert {each.reason for each in held} <= OVERLAY_REASONS
+    assert {each.reason for each in found.held} <= OVERLAY_REASONS
