@@ -154,7 +154,6 @@ def load_folder(
         with work_folder(folder, feeds, model_digest=release.digest) as work:
             extraction = extract_feeds(
                 feeds,
-                trust=model.number_trust,
                 work_folder=work,
                 progress=progress,
                 workers=settings.workers_count,
@@ -234,20 +233,17 @@ def _report_extraction(extraction: Extraction, folder: Path) -> LoadReport:
 def _gather(run: _Run, work: Path, replaced_sources: Set[str]) -> None:
     """Tables `version`, `record_number` and `records` of everything that will be live."""
     read_stored(run.connection, run.bulk)
-    extract_stored(
-        run.bulk,
-        trust=run.model.number_trust,
-        work_folder=work,
-        progress=run.progress,
-        workers=run.settings.workers_count,
-    )
-    build_record_tables(
-        run.connection,
-        parts=work,
-        trust=run.model.number_trust,
-        name_rule=partition_rules(run.model).name_rule,
-        replaced_sources=replaced_sources,
-    )
+    extract_stored(run.bulk, work_folder=work)
+    with run.progress.phase("standardise", 1) as phase:
+        build_record_tables(
+            run.connection,
+            parts=work,
+            trust=run.model.number_trust,
+            name_rule=partition_rules(run.model).name_rule,
+            replaced_sources=replaced_sources,
+            workers=run.settings.workers_count,
+        )
+        phase.advance()
 
 
 def _link(run: _Run) -> list[TaskQuestion]:

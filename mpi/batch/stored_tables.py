@@ -14,7 +14,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from mpi.batch.extract import ENTERED_IN_ERROR
+from mpi.batch.histories import ENTERED_IN_ERROR
 from mpi.config import SourceSystem
 from mpi.domain.links import LinkOrigin
 from mpi.domain.records import COMPARISON_FIELDS
@@ -24,7 +24,7 @@ from mpi.storage.bulk_rows import BulkTransaction
 from mpi.storage.tables import PersonState, RecordState, VersionState
 
 _READ: Final = {
-    "source_record": ("number", "source", "local_id", "state", "live_version"),
+    "source_record": ("number", "source", "local_id", "state", "live_version", "merged_into"),
     "record_version": ("number", "record", "event_at", "sequence", "digest", "state"),
     "blocking_key": ("key", "record"),
     "edge": ("left_record", "right_record", "match_weight_bits", "model"),
@@ -124,16 +124,15 @@ def write_records(
 
 _NEW_VERSION_SQL: Final = """
 create or replace table new_version as
-select record, event_at, sequence, digest, content, mapping_digest, is_error,
+select place, record, event_at, sequence, digest, content, mapping_digest, is_error,
     (select coalesce(max(number), 0) from stored_record_version)
         + row_number() over (order by record, event_at, sequence, digest) as number
-from version join record_number using (source, local_id)
-left join source_mapping using (source)
+from version left join source_mapping using (source)
 anti join stored_record_version as stored
     using (record, event_at, sequence, digest)
 """
 
-_STATE: Final = f"""case when left_out.record is null then '{VersionState.ACCEPTED}'
+_STATE: Final = f"""case when left_out.place is null then '{VersionState.ACCEPTED}'
         when left_out.reason = '{ENTERED_IN_ERROR}' then '{VersionState.ENTERED_IN_ERROR}'
         else '{VersionState.HELD}' end"""
 
@@ -141,15 +140,15 @@ _STATE: Final = f"""case when left_out.record is null then '{VersionState.ACCEPT
 _CHANGED_VERSION_SQL: Final = f"""
 create or replace table changed_version as
 select stored.number, stored.record, {_STATE} as state
-from (from stored_record_version semi join record_number using (record)) as stored
-left join left_out using (record, event_at, sequence, digest)
+from stored_record_version as stored
+join version using (record, event_at, sequence, digest) left join left_out using (place)
 where stored.state <> {_STATE}
 """
 
 _VERSION_COLUMNS_SQL: Final = f"""
 select number, record, event_at, sequence, digest, content, {_STATE} as state, is_error,
     mapping_digest, $at::timestamptz as received_at
-from new_version left join left_out using (record, event_at, sequence, digest)
+from new_version left join left_out using (place)
 order by number
 """
 
@@ -165,27 +164,29 @@ _COMPARISON_JSON: Final = (
 _RECORD_ROW_SQL: Final = f"""
 create or replace table record_row as
 with numbered as (
-    select record, event_at, sequence, digest, number from stored_record_version
-    union all select record, event_at, sequence, digest, number from new_version),
-live as (
-    select record, arg_max(number, (event_at, sequence, digest)) as live_version
-    from numbered anti join left_out using (record, event_at, sequence, digest)
-    group by record),
+    select place, number from version
+    join stored_record_version using (record, event_at, sequence, digest)
+    union all select place, number from new_version),
+touched as (
+    select survivor as record from version
+    where record in (select record from new_version union select record from changed_version)),
 target as (
     select record_number.record as number, record_number.source, record_number.local_id,
-        '{RecordState.LIVE}' as state, live_version,
+        '{RecordState.LIVE}' as state, numbered.number as live_version,
         {_COMPARISON_JSON}::varchar as comparison, records.nhs_number
-    from record_number join records using (record) join live using (record))
+    from record_number join records using (record) join live using (record)
+    join numbered using (place))
 select target.*, stored.number is not null as is_stored
 from target left join stored_source_record as stored using (number)
 where stored.number is null or stored.state <> target.state
-    or target.number in (select record from new_version union select record from changed_version)
+    or stored.live_version <> target.live_version
+    or target.number in (from touched)
     or exists (from stored_edge where model <> $model)
 union all by name
 select number, source, local_id, '{RecordState.RETIRED}' as state, live_version,
     null as comparison, null as nhs_number, true as is_stored
 from stored_source_record where state = '{RecordState.LIVE}'
-    and number not in (select record from record_number)
+    and number not in (select record from records)
 """
 
 
@@ -356,8 +357,8 @@ def write_tasks(
 def overlay_questions(connection: duckdb.DuckDBPyConnection) -> list[TaskQuestion]:
     """One question for each record that has versions held back."""
     rows = connection.execute(
-        f"""select record, min(reason) from left_out where reason <> '{ENTERED_IN_ERROR}'
-        group by record order by record"""
+        f"""select survivor, min(reason) from left_out join version using (place)
+        where reason <> '{ENTERED_IN_ERROR}' group by survivor order by survivor"""
     ).fetchall()
     return [
         TaskQuestion(

@@ -142,7 +142,7 @@ def hidden_files(folder):
 
 @pytest.mark.parametrize(
     ("phase", "steps", "workers"),
-    [("read and standardise", 4, 2), ("write persons", 2, 1)],
+    [("read feeds", 4, 2), ("write persons", 2, 1)],
     ids=["while reading", "while writing"],
 )
 def test_a_killed_load_changes_nothing_and_the_next_goes_on_from_there(
