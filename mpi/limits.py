@@ -15,6 +15,8 @@ BLOCKING_KEYS_MAX: Final = 256
 BATCH_RECORDS_MAX: Final = 1_000
 PAGE_ITEMS_MAX: Final = 100
 REQUEST_BYTES_MAX: Final = 1_048_576
+BLOCK_RECORDS_MAX: Final = 500
+"""Records that may share one blocking value and still be compared through it."""
 CANDIDATES_MAX: Final = 1_000
 """Records scored for one look-up; past that the answer says that it is incomplete."""
 STATEMENT_TIMEOUT_S: Final = 2.0
