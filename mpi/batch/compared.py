@@ -15,6 +15,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
+from mpi.batch.bulk_tables import make_table
 from mpi.batch.distinct_texts import PARTS, read_parts
 from mpi.domain.identifiers import NumberTrust
 from mpi.domain.records import COMPARISON_FIELDS
@@ -230,6 +231,4 @@ def _read(
         tables[kind].append(table)
     for kind, pieces in tables.items():
         schema = pa.schema([("text", pa.string()), *PARTS[kind].columns.items()])
-        connection.register("pieces", pa.concat_tables([schema.empty_table(), *pieces]))
-        connection.execute(f"create or replace table part_{kind} as select * from pieces")
-        connection.unregister("pieces")
+        make_table(connection, f"part_{kind}", pa.concat_tables([schema.empty_table(), *pieces]))

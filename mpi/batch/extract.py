@@ -11,8 +11,9 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import duckdb
 import pyarrow as pa
@@ -34,13 +35,7 @@ from mpi.batch.version_rows import VERSION_SCHEMA
 from mpi.config import SourceSystem
 from mpi.domain.identifiers import NumberTrust
 from mpi.domain.links import DecisionKind
-from mpi.domain.records import (
-    COMPARISON_FIELDS,
-    DELETION,
-    TUPLE_FIELDS,
-    ComparisonRecord,
-    VersionVerdict,
-)
+from mpi.domain.records import DELETION, VersionVerdict
 from mpi.linkage.vetoes import NameRule
 from mpi.storage.bulk_rows import BulkTransaction
 from mpi.storage.tables import RecordState
@@ -69,15 +64,23 @@ def extract_feeds(
     work_folder: Path,
     progress: Progress,
     workers: int = 0,
+    latest: datetime | None = None,
 ) -> Extraction:
     """Read every feed into Parquet parts of `work_folder`; bad rows are kept apart, none is lost.
+
+    Args:
+        feeds: Source systems and their files.
+        work_folder: Parts that an earlier run finished there are not read again.
+        progress: Told of every chunk.
+        workers: Processes; 0 means one for each processor.
+        latest: Events later than this are set aside; None reads them all.
 
     Raises:
         InvalidInput: If a file as a whole cannot be read (see `mpi.batch.feeds`).
     """
     extraction = Extraction(work_folder)
     total = sum(path.stat().st_size for _, path in feeds)
-    jobs = _jobs(feeds, work_folder)
+    jobs = _jobs(feeds, work_folder, latest)
     with progress.phase("read feeds", total) as phase:
         for outcome in run_side_by_side(_extract_chunk, jobs, workers):
             extraction.rows[outcome.source] = (
@@ -100,6 +103,7 @@ class _Job:
     chunk: FeedChunk
     source: SourceSystem
     part: Path
+    latest: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +114,21 @@ class _Outcome:
     quarantined: Sequence[QuarantinedRow]
 
 
-def _jobs(feeds: Sequence[tuple[SourceSystem, Path]], work_folder: Path) -> Iterator[_Job]:
+def _jobs(
+    feeds: Sequence[tuple[SourceSystem, Path]], work_folder: Path, latest: datetime | None
+) -> Iterator[_Job]:
     # Every file is opened before any is read: a wrong one stops the load before it begins.
     opened = [(source, read_chunks(path, source)) for source, path in feeds]
     for source, chunks in opened:
         for number, chunk in enumerate(chunks):
-            yield _Job(chunk, source, work_folder / f"{source.name}-{number:05}.parquet")
+            yield _Job(chunk, source, work_folder / f"{source.name}-{number:05}.parquet", latest)
 
 
 def _extract_chunk(job: _Job) -> _Outcome:
     done = job.part.with_suffix(".outcome")
     if done.exists():
         return cast(_Outcome, pickle.loads(done.read_bytes()))
-    parsed = parse_chunk(job.chunk, job.source)
+    parsed = parse_chunk(job.chunk, job.source, latest=job.latest)
     _write_part(parsed.versions, job.part)
     outcome = _Outcome(
         job.source.name, parsed.versions.num_rows, job.chunk.bytes_count, parsed.quarantined
@@ -162,7 +168,8 @@ def _read_verdicts(bulk: BulkTransaction) -> pa.Table:
     is_same = pc.equal(in_force["kind"].take(at), str(DecisionKind.SAME))
     verdict = pc.if_else(is_same, str(VersionVerdict.CORRECTION), str(VersionVerdict.ANOTHER_HUMAN))
     found = stated.append_column("verdict", verdict)
-    return found.filter(pc.is_valid(found["verdict"]))
+    # Of several about one version the last one holds, and is found first.
+    return found.filter(pc.is_valid(found["verdict"])).sort_by([("decision", "descending")])
 
 
 def empty_store_table(connection: duckdb.DuckDBPyConnection) -> None:
@@ -283,20 +290,3 @@ from ({{alone}}) as alone join version using (place)
         "place in (select place from version anti join history on history.record = survivor)"
     )
 )
-
-
-def comparison_records(
-    connection: duckdb.DuckDBPyConnection, condition: str
-) -> Mapping[int, ComparisonRecord]:
-    """The comparison records of the table `records` for which an SQL condition holds."""
-    names = ", ".join(COMPARISON_FIELDS)
-    rows = connection.execute(f"select record, {names} from records where {condition}").fetchall()
-    return {row[0]: _comparison_record(row[1:]) for row in rows}
-
-
-def _comparison_record(values: Sequence[Any]) -> ComparisonRecord:
-    known: dict[str, Any] = {
-        name: tuple(value or ()) if name in TUPLE_FIELDS else value
-        for name, value in zip(COMPARISON_FIELDS, values, strict=True)
-    }
-    return ComparisonRecord(**known)

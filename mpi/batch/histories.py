@@ -14,6 +14,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
+from mpi.batch.bulk_tables import insert_rows
 from mpi.batch.compared import COMPARED_COLUMNS, compared_sql
 from mpi.batch.version_rows import version_from_row
 from mpi.domain.identifiers import NumberTrust
@@ -34,8 +35,8 @@ def fold_histories(
 ) -> None:
     """Add to `records` those of the table `history`.
 
-    Leaves the tables `left_out` (place, reason), the versions that do not count, and `live`
-    (record, place), the live version of every live record.
+    Leaves the tables `left_out` (place, reason), the versions that are held or entered in error,
+    and `live` (record, place), the live version of every live record.
 
     Args:
         connection: Holds `version`, `history`, `records` and what `read_told` made.
@@ -97,10 +98,10 @@ def _judge_others(
     left_out: list[tuple[int, str]] = []
     for record, placed in histories.items():
         judged = accept_versions([version for _, version in placed], trust, name_rule)
-        refused = dict(_left_out(placed, judged))
-        left_out.extend(refused.items())
+        left_out.extend(_left_out(placed, judged))
         if judged.record is not None:
-            accepted.extend((record, place) for place, _ in placed if place not in refused)
+            counted = {version.order for version in judged.record.versions}
+            accepted.extend((record, place) for place, told in placed if told.order in counted)
     _insert(connection, "accepted", accepted, (pa.int64(), pa.int64()))
     connection.execute("create table left_out (place bigint, reason varchar)")
     _insert(connection, "left_out", left_out, (pa.int64(), pa.string()))
@@ -109,13 +110,16 @@ def _judge_others(
 def _left_out(
     placed: Sequence[tuple[int, RecordVersion]], judged: AcceptedVersions
 ) -> Iterator[tuple[int, str]]:
-    """The versions that do not count, by their place, and why."""
+    """The versions that are held or entered in error, by their place, and why."""
     held = {each.version.order: str(each.reason) for each in judged.held}
-    accepted = {each.order for each in judged.record.versions} if judged.record else set()
+    record = judged.record
+    accepted = {each.order for each in record.versions} if record else set()
     for place, version in placed:
         if version.order in held:
             yield place, held[version.order]
-        elif version.order not in accepted:
+        elif version.order in accepted:
+            continue
+        elif version.is_entered_in_error or not (record is None or version.is_deletion):
             yield place, ENTERED_IN_ERROR
 
 
@@ -127,10 +131,7 @@ def _insert(
 ) -> None:
     columns = zip(*rows, strict=True) if rows else [()] * len(types)
     arrays = [pa.array(column, kind) for column, kind in zip(columns, types, strict=True)]
-    names = [str(number) for number in range(len(types))]
-    connection.register("inserted", pa.table(arrays, names=names))
-    connection.execute(f"insert into {table} select * from inserted")
-    connection.unregister("inserted")
+    insert_rows(connection, table, pa.table(arrays, names=[str(n) for n in range(len(types))]))
 
 
 _LIVE_SQL: Final = """

@@ -8,51 +8,48 @@ that was killed goes on from there; the store itself changes whole or not at all
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import duckdb
-
-from mpi.batch.edges import CrowdedKey, find_edges
+from mpi.batch.bulk_tables import count_rows
+from mpi.batch.edges import CrowdedKey
 from mpi.batch.engines import open_engine
-from mpi.batch.extract import (
-    Extraction,
-    build_record_tables,
-    extract_feeds,
-    extract_stored,
-)
+from mpi.batch.extract import Extraction, extract_feeds
 from mpi.batch.feed_loads import Row, find_loads, write_loads
 from mpi.batch.feeds import list_feeds, write_quarantine
 from mpi.batch.golden import golden_under_way
-from mpi.batch.groups import group_records
-from mpi.batch.persons import assign_persons
+from mpi.batch.number_statuses import (
+    STATUS_FILE,
+    StatusFile,
+    has_news,
+    read_status_file,
+    write_statements,
+)
 from mpi.batch.progress import Progress
+from mpi.batch.stored_persons import write_links, write_persons
 from mpi.batch.stored_tables import (
-    count_rows,
-    overlay_questions,
-    read_stored,
+    write_crowded,
     write_edges,
-    write_links,
-    write_persons,
+    write_model,
     write_records,
     write_sources,
-    write_tasks,
 )
+from mpi.batch.stored_tasks import split_questions, write_tasks
+from mpi.batch.whole_store import Run, gather, link
 from mpi.batch.work_folder import work_folder
 from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, SourceSystem, read_source_systems
 from mpi.domain.tasks import TaskQuestion
 from mpi.errors import InvalidInput
-from mpi.linkage.model import Model, model_from_spec
-from mpi.linkage.partition import partition_rules
+from mpi.linkage.model import model_from_spec
+from mpi.services.register import EVENT_SKEW_MAX
 from mpi.storage.bulk import bulk_transaction, read_table
-from mpi.storage.bulk_rows import BulkTransaction
 from mpi.storage.engine import Store, create_store
-from mpi.storage.releases import Release, read_release, release_in_force
+from mpi.storage.releases import read_release, release_in_force
 
 QUARANTINE: Final = "quarantine"
 """Folder beside the feeds for rows that could not be read."""
@@ -76,6 +73,8 @@ class LoadReport:
     opened_links: int = 0
     closed_links: int = 0
     opened_tasks: int = 0
+    changed_tasks: int = 0
+    """Open before, and asked now about other records or on other evidence."""
     withdrawn_tasks: int = 0
     open_tasks: int = 0
     pairs: int = 0
@@ -93,6 +92,7 @@ class LoadReport:
                 self.opened_links,
                 self.closed_links,
                 self.opened_tasks,
+                self.changed_tasks,
                 self.withdrawn_tasks,
             )
         )
@@ -105,7 +105,7 @@ class LoadReport:
             f"{self.records:,} records belong to {self.persons:,} persons; "
             f"{self.opened_links:,} links opened, {self.closed_links:,} closed.",
             f"{self.open_tasks:,} tasks are open ({self.opened_tasks:,} new, "
-            f"{self.withdrawn_tasks:,} withdrawn).",
+            f"{self.changed_tasks:,} changed, {self.withdrawn_tasks:,} withdrawn).",
         ]
         if not self.has_changes:
             lines = [*lines[:1], "Nothing has changed."]
@@ -144,12 +144,13 @@ def load_folder(
         StorageUnavailable, WrongSchema: If the store cannot be used; it is as it was.
     """
     sources = read_source_systems(settings.sources_folder)
-    feeds = list_feeds(folder, sources)
+    feeds, statuses = list_feeds(folder, sources), read_status_file(folder)
     release = read_release(release_in_force(settings.release_folder))
     model = model_from_spec(release.spec, version=release.version, digest=release.digest)
+    at = (clock or SystemClock()).now()
     with closing(create_store(settings.database_url)) as store:
         loads = None if is_snapshot else find_loads(store, feeds, model_digest=release.digest)
-        if loads and _is_quarantine_kept(loads, folder):
+        if loads and _is_quarantine_kept(loads, folder) and not _has_news(store, statuses):
             return _report_nothing_new(store, loads, folder)
         with work_folder(folder, feeds, model_digest=release.digest) as work:
             extraction = extract_feeds(
@@ -157,33 +158,30 @@ def load_folder(
                 work_folder=work,
                 progress=progress,
                 workers=settings.workers_count,
+                latest=at + EVENT_SKEW_MAX,
             )
-            report = _report_extraction(extraction, folder)
+            report = _report_extraction(extraction, statuses, folder)
             if is_snapshot:
                 _refuse_empty_extracts(feeds, extraction)
             with bulk_transaction(store) as bulk, open_engine(settings) as connection:
-                run = _Run(connection, bulk, model, release, settings, progress, report)
-                _gather(run, work, {source.name for source, _ in feeds} if is_snapshot else set())
-                questions = _link(run)
+                run = Run(connection, bulk, release, model, settings, progress, work)
+                write_statements(bulk, statuses.statements, at=at)
+                gather(
+                    run,
+                    replaced_sources={source.name for source, _ in feeds} if is_snapshot else set(),
+                )
+                counts, questions = link(run)
+                report.pairs, report.crowded = counts.pairs, counts.crowded
                 with golden_under_way(
                     connection, sources, folder=work, workers=settings.workers_count
                 ) as collect_golden:
-                    at = (clock or SystemClock()).now()
-                    _write(run, feeds, questions, collect_golden, at)
+                    _write(run, report, feeds, questions, collect_golden, at)
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What every step of one load works with."""
-
-    connection: duckdb.DuckDBPyConnection
-    bulk: BulkTransaction
-    model: Model
-    release: Release
-    settings: Settings
-    progress: Progress
-    report: LoadReport
+def _has_news(store: Store, statuses: StatusFile) -> bool:
+    stored = read_table(store, "nhs_number_status", None, "retracted_at IS NULL")
+    return has_news(stored, statuses.statements)
 
 
 def _is_quarantine_kept(loads: Sequence[Row], folder: Path) -> bool:
@@ -220,9 +218,12 @@ def _refuse_empty_extracts(
             )
 
 
-def _report_extraction(extraction: Extraction, folder: Path) -> LoadReport:
+def _report_extraction(extraction: Extraction, statuses: StatusFile, folder: Path) -> LoadReport:
     report = LoadReport(rows=dict(extraction.rows))
-    for source, rows in extraction.quarantined.items():
+    aside = dict(extraction.quarantined)
+    if statuses.quarantined:
+        aside[Path(STATUS_FILE).stem] = list(statuses.quarantined)
+    for source, rows in aside.items():
         report.quarantined[source] = len(rows)
         write_quarantine(folder / QUARANTINE, source, sorted(rows, key=lambda row: row.line))
     if report.quarantined_rows:
@@ -230,73 +231,41 @@ def _report_extraction(extraction: Extraction, folder: Path) -> LoadReport:
     return report
 
 
-def _gather(run: _Run, work: Path, replaced_sources: Set[str]) -> None:
-    """Tables `version`, `record_number` and `records` of everything that will be live."""
-    read_stored(run.connection, run.bulk)
-    extract_stored(run.bulk, work_folder=work)
-    with run.progress.phase("standardise", 1) as phase:
-        build_record_tables(
-            run.connection,
-            parts=work,
-            trust=run.model.number_trust,
-            name_rule=partition_rules(run.model).name_rule,
-            replaced_sources=replaced_sources,
-            workers=run.settings.workers_count,
-        )
-        phase.advance()
-
-
-def _link(run: _Run) -> list[TaskQuestion]:
-    """Tables `edge`, `assignment` and `home_row`; gives what is left to ask."""
-    counts = find_edges(
-        run.connection,
-        model=run.model,
-        frequencies=run.release.frequencies,
-        stop_list=run.release.stop_list,
-        progress=run.progress,
-    )
-    run.report.pairs, run.report.crowded = counts.pairs, counts.crowded
-    grouping = group_records(
-        run.connection,
-        rules=partition_rules(run.model),
-        sources="record_number",
-        progress=run.progress,
-    )
-    assign_persons(run.connection, grouping, link_bits=run.model.thresholds.link_bits)
-    return [*grouping.questions, *overlay_questions(run.connection)]
-
-
 def _write(
-    run: _Run,
+    run: Run,
+    report: LoadReport,
     feeds: Sequence[tuple[SourceSystem, Path]],
     questions: Sequence[TaskQuestion],
     collect_golden: Callable[[Progress], None],
     at: datetime,
 ) -> None:
-    report, connection, bulk = run.report, run.connection, run.bulk
     with run.progress.phase("write records", 2) as phase:
-        model = write_sources(connection, bulk, feeds, run.model, at=at)
+        write_sources(run.connection, run.bulk, feeds)
+        model = write_model(run.bulk, run.model, at=at)
         report.new_records, report.new_versions = write_records(
-            connection, bulk, model=model, at=at
+            run.connection, run.bulk, model=model, at=at
         )
         phase.advance()
-        write_edges(connection, bulk, model=model)
+        write_edges(run.connection, run.bulk, model=model)
+        write_crowded(run.connection, run.bulk, at=at)
         phase.advance()
     collect_golden(run.progress)
     with run.progress.phase("write persons", 4) as phase:
-        report.new_persons, _ = write_persons(connection, bulk, at=at)
+        report.new_persons, _ = write_persons(run.connection, run.bulk, at=at)
         phase.advance()
-        report.closed_links, report.opened_links = write_links(connection, bulk, model=model, at=at)
-        phase.advance()
-        report.opened_tasks, report.withdrawn_tasks = write_tasks(
-            connection, bulk, questions, at=at
+        report.closed_links, report.opened_links = write_links(
+            run.connection, run.bulk, model=model, at=at
         )
         phase.advance()
-        write_loads(bulk, feeds, report.rows, report.quarantined, at=at)
-        bulk.settle()
+        asked = [*questions, *split_questions(run.connection)]
+        tasks = write_tasks(run.connection, run.bulk, asked, at=at)
         phase.advance()
-    report.open_tasks = len(questions)
-    report.records = count_rows(connection, "records")
-    (report.persons,) = connection.execute(
+        write_loads(run.bulk, feeds, report.rows, report.quarantined, at=at)
+        run.bulk.settle()
+        phase.advance()
+    report.opened_tasks, report.withdrawn_tasks = tasks.opened, tasks.withdrawn
+    report.changed_tasks, report.open_tasks = tasks.changed, tasks.open
+    report.records = count_rows(run.connection, "records")
+    (report.persons,) = run.connection.execute(
         "select count(distinct person_id) from assignment"
     ).fetchall()[0]

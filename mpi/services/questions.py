@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from mpi.domain.events import EventType
 from mpi.domain.identifiers import PersonId
@@ -26,6 +27,20 @@ from mpi.storage.tasks import (
     open_task,
 )
 from mpi.storage.unit_of_work import UnitOfWork
+
+
+class AskedTask(Protocol):
+    """A task as far as it is compared with a question."""
+
+    @property
+    def type(self) -> TaskType: ...
+
+    @property
+    def left(self) -> frozenset[int]: ...
+
+    @property
+    def right(self) -> frozenset[int]: ...
+
 
 OF_HISTORY = frozenset({TaskType.OVERLAY, TaskType.UNEXPLAINED_SPLIT})
 """Types that do not follow from the graph, so that a look at the graph cannot settle them."""
@@ -132,7 +147,7 @@ def _ask(
     cause: Cause,
 ) -> None:
     """Ask anew, or change the task that asked about the same two sides before."""
-    earlier = next((task for task in settled if _is_same_question(task, question)), None)
+    earlier = next((task for task in settled if asks_the_same(task, question)), None)
     if earlier is None:
         found.opened[open_task(unit, question, at=cause.at)] = _subject(question.left)
     else:
@@ -141,7 +156,7 @@ def _ask(
         found.changed[earlier.number] = _subject(question.left)
 
 
-def _is_same_question(task: StoredTask, question: TaskQuestion) -> bool:
+def asks_the_same(task: AskedTask, question: TaskQuestion) -> bool:
     """Whether both sides still have a record of what was asked."""
     if (task.type in OF_HISTORY or question.type in OF_HISTORY) and task.type != question.type:
         return False

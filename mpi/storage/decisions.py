@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -31,11 +32,19 @@ def list_decisions_in_force(unit: UnitOfWork) -> list[Decision]:
 def read_number_trust(unit: UnitOfWork, stated: NumberTrust) -> NumberTrust:
     """The model's trust with every disputed and superseded number; for bulk work."""
     rows = unit.rows(_NUMBERS)
-    successors = {row.nhs_number: row.successor for row in rows if row.successor}
+    return trust_with_statuses(((r.nhs_number, r.status, r.successor) for r in rows), stated)
+
+
+def trust_with_statuses(
+    statuses: Iterable[tuple[str, str, str | None]], stated: NumberTrust
+) -> NumberTrust:
+    """The model's trust with statuses in force: number, status and, if superseded, successor."""
+    known = list(statuses)
+    successors = {number: successor for number, _, successor in known if successor}
     return NumberTrust(
         statuses=stated.statuses,
         sources=stated.sources,
-        disputed=frozenset(row.nhs_number for row in rows if row.status == NumberStatus.DISPUTED),
+        disputed=frozenset(n for n, status, _ in known if status == NumberStatus.DISPUTED),
         superseded={number: _last(number, successors) for number in successors},
     )
 

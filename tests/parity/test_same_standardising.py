@@ -14,13 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mpi.batch.bulk_tables import comparison_records
 from mpi.batch.engines import open_engine
-from mpi.batch.extract import (
-    build_record_tables,
-    comparison_records,
-    empty_store_table,
-    extract_feeds,
-)
+from mpi.batch.extract import build_record_tables, empty_store_table, extract_feeds
 from mpi.batch.feeds import list_feeds
 from mpi.batch.progress import SilentProgress
 from mpi.batch.version_rows import VERSION_SCHEMA, version_from_row
