@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from mpi.domain.events import EventType
 from mpi.domain.identifiers import PersonId
-from mpi.domain.tasks import TaskQuestion, TaskState, TaskType, question_digest
+from mpi.domain.tasks import TaskQuestion, TaskType, question_digest
 from mpi.linkage.overlay import HeldVersion
 from mpi.services.cause import Cause, identity_event
 from mpi.storage.graph import list_standing, survivors_of
@@ -20,10 +20,10 @@ from mpi.storage.outbox import OutboxEvent
 from mpi.storage.tasks import (
     StoredTask,
     change_task,
-    close_task,
     list_noted_questions,
     list_open_tasks_of,
     open_task,
+    withdraw_task,
 )
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -120,7 +120,7 @@ def overlay_questions(record: int, held: Sequence[HeldVersion]) -> list[TaskQues
 
 def withdraw(unit: UnitOfWork, task: StoredTask, found: TaskChanges, cause: Cause) -> None:
     """Close a task that has settled itself."""
-    close_task(unit, task, TaskState.WITHDRAWN, at=cause.at)
+    withdraw_task(unit, task.number, at=cause.at)
     found.withdrawn[task.number] = _subject(task.left)
 
 

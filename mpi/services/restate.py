@@ -20,7 +20,6 @@ from mpi.services.linkage_index import LinkageIndex
 from mpi.standardise.numbers import standardise_nhs_number
 from mpi.standardise.record import standardise
 from mpi.storage.crowded import add_crowded
-from mpi.storage.decisions import number_trust_for
 from mpi.storage.graph import (
     StandingRecord,
     drop_edges,
@@ -34,6 +33,7 @@ from mpi.storage.graph import (
     replace_keys,
 )
 from mpi.storage.locks import Locks
+from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.records import list_records, set_gone_record, set_live_record, set_survivor
 from mpi.storage.tables import VersionState
 from mpi.storage.unit_of_work import UnitOfWork

@@ -130,7 +130,7 @@ def list_decisions_about(unit: UnitOfWork, numbers: Collection[int]) -> list[Dec
     return [_decision(row, sides[row[0]], survivors) for row in sorted(stated)]
 
 
-def list_all_decisions(unit: UnitOfWork) -> list[Decision]:
+def list_decisions_in_force(unit: UnitOfWork) -> list[Decision]:
     """The same of every decision in force about records, for bulk work."""
     numbers = [row.number for row in unit.rows(sa.select(decision.c.number).where(_IN_FORCE))]
     records = {row[1] for part in _parts(numbers) for row in _SIDES.rows(unit, part)}
