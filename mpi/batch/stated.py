@@ -11,7 +11,7 @@ import duckdb
 from mpi.domain.identifiers import NumberTrust
 from mpi.domain.links import Decision, DecisionKind, SeenEvidence, VetoReason
 from mpi.storage.bulk_rows import BulkTransaction
-from mpi.storage.decisions import trust_with_statuses
+from mpi.storage.number_statuses import trust_with_statuses
 
 
 def read_trust(bulk: BulkTransaction, stated: NumberTrust) -> NumberTrust:

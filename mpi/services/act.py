@@ -10,12 +10,10 @@ from mpi.domain.identifiers import RecordKey
 from mpi.services.cause import Cause
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex, require_release_in_force
-from mpi.services.questions import TaskChanges, put_overlays
 from mpi.services.relink import Relinked, relink
 from mpi.services.restate import Restated, restate
 from mpi.storage.audit import AuditEvent, add_audit_events
 from mpi.storage.locks import Locks
-from mpi.storage.outbox import add_events
 from mpi.storage.unit_of_work import UnitOfWork
 
 
@@ -56,11 +54,10 @@ class Carried:
 
     restated: Restated
     relinked: Relinked
-    overlays: TaskChanges
 
     @property
     def tasks_opened(self) -> tuple[int, ...]:
-        return tuple(sorted({*self.relinked.tasks.opened, *self.overlays.opened}))
+        return tuple(sorted(self.relinked.tasks.opened))
 
 
 def carry_out(
@@ -99,11 +96,10 @@ def carry_out(
         seeds=restated.seeds | set(seeds),
         stated=restated.stated,
         gone=restated.gone,
+        held=restated.held,
     )
-    overlays = put_overlays(unit, restated.held, cause=cause)
-    add_events(unit, overlays.events(relinked.person_of, cause))
     _audit(unit, act, cause, keys, relinked)
-    return Carried(restated, relinked, overlays)
+    return Carried(restated, relinked)
 
 
 def _audit(

@@ -22,8 +22,8 @@ from mpi.linkage.scorer import Scorer, compile_scorer
 from mpi.linkage.vetoes import NameRule, compile_name_rule
 from mpi.standardise.numbers import standardise_nhs_number
 from mpi.standardise.record import standardise_demographics
-from mpi.storage.decisions import number_trust_for
 from mpi.storage.models import find_release_in_force
+from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.releases import Release
 from mpi.storage.unit_of_work import UnitOfWork
 

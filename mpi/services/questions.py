@@ -13,7 +13,7 @@ from typing import Protocol
 
 from mpi.domain.events import EventType
 from mpi.domain.identifiers import PersonId
-from mpi.domain.tasks import TaskQuestion, TaskState, TaskType, question_digest
+from mpi.domain.tasks import TaskQuestion, TaskType, question_digest
 from mpi.linkage.overlay import HeldVersion
 from mpi.services.cause import Cause, identity_event
 from mpi.storage.graph import list_standing, survivors_of
@@ -21,10 +21,10 @@ from mpi.storage.outbox import OutboxEvent
 from mpi.storage.tasks import (
     StoredTask,
     change_task,
-    close_task,
     list_noted_questions,
     list_open_tasks_of,
     open_task,
+    withdraw_task,
 )
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -71,6 +71,7 @@ def put_questions(
     unit: UnitOfWork,
     questions: Sequence[TaskQuestion],
     records: Collection[int],
+    held: Mapping[int, Sequence[HeldVersion]],
     *,
     cause: Cause,
 ) -> TaskChanges:
@@ -80,39 +81,23 @@ def put_questions(
         unit: Where links are as they shall be.
         questions: Everything that is to be asked about the records, splits among it.
         records: What was judged anew; tasks about others stay.
+        held: The versions held back of those records that were restated.
         cause: Stamped on what is opened and withdrawn.
     """
     found = TaskChanges()
-    known = list_open_tasks_of(unit, records)
-    asked = {question_digest(question): question for question in questions}
+    known = list_open_tasks_of(unit, {*records, *held})
+    overlays = [q for record, versions in held.items() for q in overlay_questions(record, versions)]
+    asked = {question_digest(question): question for question in (*questions, *overlays)}
     still = {task.question_digest for task in known if task.question_digest in asked}
     settled = [
-        task for task in known if task.question_digest not in asked and task.type not in OF_HISTORY
+        task
+        for task in known
+        if task.question_digest not in asked and _is_settled(unit, task, held)
     ]
-    settled += [task for task in known if _has_ended(unit, task)]
     new = {digest: q for digest, q in asked.items() if digest not in still}
     noted = list_noted_questions(unit, [d for d, q in new.items() if q.type not in OF_HISTORY])
     for digest in sorted(new.keys() - noted):
         _ask(unit, new[digest], settled, found, cause)
-    for task in settled:
-        withdraw(unit, task, found, cause)
-    return found
-
-
-def put_overlays(
-    unit: UnitOfWork, held: Mapping[int, Sequence[HeldVersion]], *, cause: Cause
-) -> TaskChanges:
-    """Make the open overlay tasks of these records those of the versions now held back."""
-    found = TaskChanges()
-    known = [t for t in list_open_tasks_of(unit, held) if t.type is TaskType.OVERLAY]
-    asked = {
-        question_digest(question): question
-        for record, versions in held.items()
-        for question in overlay_questions(record, versions)
-    }
-    settled = [task for task in known if task.question_digest not in asked]
-    for digest in sorted(asked.keys() - {task.question_digest for task in known}):
-        _ask(unit, asked[digest], settled, found, cause)
     for task in settled:
         withdraw(unit, task, found, cause)
     return found
@@ -135,7 +120,7 @@ def overlay_questions(record: int, held: Sequence[HeldVersion]) -> list[TaskQues
 
 def withdraw(unit: UnitOfWork, task: StoredTask, found: TaskChanges, cause: Cause) -> None:
     """Close a task that has settled itself."""
-    close_task(unit, task, TaskState.WITHDRAWN, at=cause.at)
+    withdraw_task(unit, task.number, at=cause.at)
     found.withdrawn[task.number] = _subject(task.left)
 
 
@@ -167,10 +152,18 @@ def asks_the_same(task: AskedTask, question: TaskQuestion) -> bool:
     return bool(straight or crossed)
 
 
-def _has_ended(unit: UnitOfWork, task: StoredTask) -> bool:
-    """Whether what parted is one person again, or one side of it is no more."""
+def _is_settled(
+    unit: UnitOfWork, task: StoredTask, held: Mapping[int, Sequence[HeldVersion]]
+) -> bool:
+    """Whether a task that is not asked any more has its answer.
+
+    That of an overlay has it if its record was restated; that of a split, if what parted is one
+    person again or one side of it is no more.
+    """
+    if task.type is TaskType.OVERLAY:
+        return not task.left.isdisjoint(held)
     if task.type is not TaskType.UNEXPLAINED_SPLIT:
-        return False
+        return True
     left, right = (_persons_of(unit, side) for side in (task.left, task.right))
     return not left or not right or (left == right and len(left) == 1)
 

@@ -198,7 +198,7 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
         for each in known
     )
     if stored and is_repeated and stored.person_id is not None:
-        return _unchanged(stored)
+        return unchanged(stored)
     if not is_repeated:
         mapping = act.index.mapping_digests.get(version.key.source)
         add_version(unit, number, version, received_at=cause.at, mapping_digest=mapping)
@@ -211,7 +211,7 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
         add_events(unit, [event])
         outcome = Outcome.HELD
     else:
-        outcome = _outcome(carried, survivor, is_same=_is_confirmed(known, version))
+        outcome = outcome_of(carried, survivor, is_same=_is_confirmed(known, version))
     return registered_as(unit, carried, version.key, survivor, outcome)
 
 
@@ -229,7 +229,8 @@ def _key_of(unit: UnitOfWork, number: int) -> RecordKey:
     return list_records(unit, [number])[0].key
 
 
-def _unchanged(stored: StoredRecord) -> Registered:
+def unchanged(stored: StoredRecord) -> Registered:
+    """The answer to what was known already."""
     return Registered(
         record=stored.key,
         outcome=Outcome.UNCHANGED,
@@ -241,7 +242,8 @@ def _unchanged(stored: StoredRecord) -> Registered:
     )
 
 
-def _outcome(carried: Carried, record: int, *, is_same: bool) -> Outcome:
+def outcome_of(carried: Carried, record: int, *, is_same: bool = False) -> Outcome:
+    """What happened to one record; `is_same` if it says what it said before."""
     found = carried.relinked
     before, after = found.before.get(record), found.person_of.get(record)
     if after is None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mpi.domain.identifiers import NumberTrust, PersonId, RecordKey
+from mpi.domain.identifiers import NumberTrust, RecordKey
 from mpi.domain.links import Edge, rounded_bits
 from mpi.domain.records import ComparisonRecord, RecordVersion
 from mpi.limits import BLOCK_RECORDS_MAX
@@ -20,7 +20,6 @@ from mpi.services.linkage_index import LinkageIndex
 from mpi.standardise.numbers import standardise_nhs_number
 from mpi.standardise.record import standardise
 from mpi.storage.crowded import add_crowded
-from mpi.storage.decisions import number_trust_for
 from mpi.storage.graph import (
     StandingRecord,
     drop_edges,
@@ -28,12 +27,14 @@ from mpi.storage.graph import (
     list_edges_of,
     list_family,
     list_holders_of_keys,
+    list_homes,
     list_records_at_home,
     list_standing,
     put_edges,
     replace_keys,
 )
 from mpi.storage.locks import Locks
+from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.records import list_records, set_gone_record, set_live_record, set_survivor
 from mpi.storage.tables import VersionState
 from mpi.storage.unit_of_work import UnitOfWork
@@ -89,20 +90,12 @@ def restate(
         for number, key in keys.items()
         if merged.get(number) is None
     }
-    changes = [
-        _Change(
-            number,
-            before.get(number),
-            folds.get(number),
-            index.keys_of(before[number].comparison) if number in before else frozenset(),
-        )
-        for number in keys
-    ]
-    wanted = {k for change in changes for k in (change.keys_before | change.keys_after(index))}
+    changes = [_change(index, number, before.get(number), folds.get(number)) for number in keys]
+    wanted = {k for change in changes for k in (change.keys_before | change.keys_after)}
     locks.require_keys(list(keys.values()), wanted)
     found = Restated()
     for change in changes:
-        _write_record(unit, index, change, merged.get(change.number), found)
+        _write_record(unit, change, merged.get(change.number), found)
     _write_edges(unit, index, changes, found, model=model, at=at)
     return found
 
@@ -152,13 +145,23 @@ class _Change:
     fold: _Fold | None
     """None if its source merged it into another."""
     keys_before: frozenset[int]
+    keys_after: frozenset[int]
 
     @property
     def after(self) -> ComparisonRecord | None:
         return self.fold.comparison if self.fold else None
 
-    def keys_after(self, index: LinkageIndex) -> frozenset[int]:
-        return index.keys_of(self.after) if self.after is not None else frozenset()
+
+def _change(
+    index: LinkageIndex, number: int, before: StandingRecord | None, fold: _Fold | None
+) -> _Change:
+    return _Change(
+        number,
+        before,
+        fold,
+        index.keys_of(before.comparison) if before else frozenset(),
+        index.keys_of(fold.comparison) if fold and fold.comparison else frozenset(),
+    )
 
 
 def _fold(unit: UnitOfWork, index: LinkageIndex, number: int, key: RecordKey) -> _Fold:
@@ -198,7 +201,6 @@ def _number_trust(
 
 def _write_record(
     unit: UnitOfWork,
-    index: LinkageIndex,
     change: _Change,
     merged_into: int | None,
     found: Restated,
@@ -209,8 +211,8 @@ def _write_record(
         found.held[number] = fold.judged.held
     else:
         found.held[number] = ()
-    after = change.keys_after(index)
-    replace_keys(unit, number, added=after - change.keys_before, removed=change.keys_before - after)
+    before, after = change.keys_before, change.keys_after
+    replace_keys(unit, number, added=after - before, removed=before - after)
     if fold is not None and fold.comparison is not None:
         set_live_record(
             unit,
@@ -256,9 +258,10 @@ def _write_edges(
     at: datetime,
 ) -> None:
     """The edges of the records at hand, which are compared with one another as well."""
-    numbers = [change.number for change in changes]
-    known = {(each.left, each.right): each for each in list_edges_of(unit, numbers)}
-    found.seeds |= {end for pair in known for end in pair} | set(numbers)
+    lived = [change.number for change in changes if change.before is not None]
+    known = {(each.left, each.right): each for each in list_edges_of(unit, lived)}
+    found.seeds |= {end for pair in known for end in pair}
+    found.seeds |= {change.number for change in changes}
     found.seeds |= _home_mates(unit, changes)
     weighed: dict[tuple[int, int], Edge] = {}
     for change in changes:
@@ -273,8 +276,7 @@ def _write_edges(
 def _home_mates(unit: UnitOfWork, changes: Iterable[_Change]) -> set[int]:
     """Those at the home of a record that comes back: it may have been given to others."""
     returned = [c.number for c in changes if c.before is None and c.after is not None]
-    standing = list_standing(unit, returned).values()
-    homes: set[PersonId] = {each.home_id for each in standing if each.home_id is not None}
+    homes = list_homes(unit, returned)
     return list_records_at_home(unit, homes) if homes else set()
 
 
@@ -289,7 +291,7 @@ def _edges_of(
     """The pair -> edge of one record with every other that it is compared with."""
     comparison = change.after
     assert comparison is not None, "only a live record has edges"
-    keys = change.keys_after(index)
+    keys = change.keys_after
     candidates = _candidates(unit, keys, found, at)
     if not found.is_complete:
         # What was found through a crowded value before stays: no count ever removes an edge.

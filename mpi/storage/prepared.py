@@ -121,6 +121,11 @@ class PreparedWrite:
         ((value,),) = unit.driver_rows(text, self._given(unit, constants | parameters, instants))
         return value
 
+    def changes(self, unit: UnitOfWork, **parameters: Any) -> bool:
+        """Run it once; gives whether its RETURNING tells of any row."""
+        text, constants, instants = self._text(unit)
+        return bool(unit.driver_rows(text, self._given(unit, constants | parameters, instants)))
+
     @staticmethod
     def _given(
         unit: UnitOfWork, parameters: dict[str, Any], instants: tuple[str, ...]

@@ -10,15 +10,15 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from mpi.domain.tasks import TaskQuestion, TaskState, TaskType, priority, question_digest
-from mpi.errors import UnknownTask
+from mpi.errors import StaleVersion, UnknownTask
 from mpi.limits import PAGE_ITEMS_MAX
 from mpi.storage.prepared import (
     PreparedQuery,
+    PreparedWrite,
     Row,
     delete_from,
     insert_into,
     insert_numbered,
-    update_of,
 )
 from mpi.storage.tables import source_record, task, task_record
 from mpi.storage.unit_of_work import UnitOfWork
@@ -128,30 +128,28 @@ def open_task(unit: UnitOfWork, question: TaskQuestion, *, at: datetime) -> int:
 
 def change_task(unit: UnitOfWork, known: StoredTask, question: TaskQuestion) -> None:
     """The same question about other records, or with other evidence: who works on it keeps it."""
-    _CHANGE.run(unit, its_number=known.number, revision=known.revision + 1, **_asked(question))
+    _CHANGE.run(unit, its_number=known.number, **_asked(question))
     _DROP_SIDES.run(unit, task=known.number)
     _ADD_SIDE.run_many(unit, _side_rows(known.number, question))
 
 
-def close_task(
-    unit: UnitOfWork,
-    known: StoredTask,
-    state: TaskState,
-    *,
-    at: datetime,
-    decision: int | None = None,
+def withdraw_task(unit: UnitOfWork, number: int, *, at: datetime) -> None:
+    """It has settled itself, whoever is working on it."""
+    _WITHDRAW.run(unit, its_number=number, state=str(TaskState.WITHDRAWN), closed_at=at)
+
+
+def decide_task(
+    unit: UnitOfWork, known: StoredTask, *, by: str, at: datetime, decision: int | None
 ) -> None:
-    """It is decided, or has settled itself."""
-    _CLOSE.run(
+    """It is decided. Raises StaleVersion if it has changed since it was read."""
+    _guarded(
+        _DECIDE,
         unit,
-        its_number=known.number,
-        state=str(state),
-        revision=known.revision + 1,
+        known,
+        state=str(TaskState.DECIDED),
         closed_at=at,
         decision=decision,
-        claimed_by=known.claimed_by,
-        lease_until=None,
-        parked_until=None,
+        claimed_by=by,
     )
 
 
@@ -164,16 +162,35 @@ def assign_task(
     lease_until: datetime | None = None,
     parked_until: datetime | None = None,
 ) -> None:
-    """Who works on an open task, and until when."""
-    _ASSIGN.run(
+    """Who works on an open task, and until when. Raises StaleVersion (see `decide_task`)."""
+    _guarded(
+        _ASSIGN,
         unit,
-        its_number=known.number,
+        known,
         state=str(state),
-        revision=known.revision + 1,
         claimed_by=claimed_by,
         lease_until=lease_until,
         parked_until=parked_until,
     )
+
+
+def _guarded(write: PreparedWrite, unit: UnitOfWork, known: StoredTask, **values: Any) -> None:
+    if not write.changes(unit, its_number=known.number, its_revision=known.revision, **values):
+        raise StaleVersion("task: somebody has changed it at this moment; read it again")
+
+
+def _change(*columns: str, is_guarded: bool = False) -> PreparedWrite:
+    """Set columns of an open task and raise its revision, which may have to be a given one."""
+    values = {name: sa.bindparam(name, type_=task.c[name].type) for name in columns}
+    change = (
+        sa.update(task)
+        .values(**values, revision=task.c.revision + 1)
+        .where(task.c.number == sa.bindparam("its_number"), task.c.closed_at.is_(None))
+    )
+    if is_guarded:
+        change = change.where(task.c.revision == sa.bindparam("its_revision"))
+        change = change.returning(task.c.number)
+    return PreparedWrite(change)
 
 
 def _asked(question: TaskQuestion) -> dict[str, Any]:
@@ -283,17 +300,9 @@ _SIDES: Final = PreparedQuery(
 )
 _QUESTION: Final = ("type", "priority", "match_weight_bits", "reason", "question_digest")
 _ADD: Final = insert_numbered(task, *_QUESTION, "state", "revision", "opened_at")
-_CHANGE: Final = update_of(task, *_QUESTION, "revision")
-_ASSIGN: Final = update_of(task, "state", "revision", "claimed_by", "lease_until", "parked_until")
-_CLOSE: Final = update_of(
-    task,
-    "state",
-    "revision",
-    "closed_at",
-    "decision",
-    "claimed_by",
-    "lease_until",
-    "parked_until",
-)
+_CHANGE: Final = _change(*_QUESTION)
+_WITHDRAW: Final = _change("state", "closed_at")
+_ASSIGN: Final = _change("state", "claimed_by", "lease_until", "parked_until", is_guarded=True)
+_DECIDE: Final = _change("state", "closed_at", "decision", "claimed_by", is_guarded=True)
 _ADD_SIDE: Final = insert_into(task_record, "task", "record", "is_left")
 _DROP_SIDES: Final = delete_from(task_record, "task")

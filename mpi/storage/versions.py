@@ -36,6 +36,8 @@ class StoredVersion:
     """A version with its number and what it counts for today."""
 
     number: int
+    record: int
+    """The record that it came with."""
     version: RecordVersion
     state: VersionState
 
@@ -83,7 +85,7 @@ def set_version_states(unit: UnitOfWork, states: Iterable[tuple[int, VersionStat
 
 
 def _stored(key: RecordKey, row: Row) -> StoredVersion:
-    number, event_at, sequence, digest, content, state, is_error, verdict = row
+    number, record, event_at, sequence, digest, content, state, is_error, verdict = row
     version = RecordVersion(
         key=key,
         demographics=demographics_from_dict(orjson.loads(content)),
@@ -93,7 +95,7 @@ def _stored(key: RecordKey, row: Row) -> StoredVersion:
         is_entered_in_error=bool(is_error),
         verdict=_VERDICTS[DecisionKind(verdict)] if verdict else None,
     )
-    return StoredVersion(number, version, VersionState(state))
+    return StoredVersion(number, record, version, VersionState(state))
 
 
 _VERDICT: Final = (
@@ -112,6 +114,7 @@ _VERDICT: Final = (
 _VERSIONS: Final = PreparedQuery(
     sa.select(
         record_version.c.number,
+        record_version.c.record,
         record_version.c.event_at,
         record_version.c.sequence,
         record_version.c.digest,

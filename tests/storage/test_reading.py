@@ -14,14 +14,11 @@ from mpi.domain.records import ComparisonRecord
 from mpi.domain.tasks import TaskType
 from mpi.errors import UnknownPerson, UnknownRecord, UnknownTask
 from mpi.storage.audit import AuditEvent, add_audit_events, list_audit_events
-from mpi.storage.decisions import (
-    list_decisions_in_force,
-    number_trust_for,
-    read_number_trust,
-)
 from mpi.storage.engine import Store
+from mpi.storage.graph import list_decisions_in_force
 from mpi.storage.links import find_edge, find_link, list_links
 from mpi.storage.models import find_release_in_force, put_release_in_force
+from mpi.storage.number_statuses import number_trust_for, read_number_trust
 from mpi.storage.outbox import OutboxEvent, add_events, list_events, number_events
 from mpi.storage.persons import get_person, list_holders, list_persons, list_successors
 from mpi.storage.records import (
