@@ -28,6 +28,7 @@ from mpi.storage.locks import Locks, Wanted, key_locks
 from mpi.storage.outbox import add_events
 from mpi.storage.records import StoredRecord, add_record, find_record, list_records
 from mpi.storage.requests import find_outcome, keep_outcome
+from mpi.storage.tables import VersionState
 from mpi.storage.unit_of_work import UnitOfWork, reading
 from mpi.storage.versions import StoredVersion, add_version, list_versions_of
 from mpi.storage.writer import Writer
@@ -199,11 +200,14 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
     )
     if stored and is_repeated and stored.person_id is not None:
         return unchanged(stored)
+    fresh = {}
     if not is_repeated:
         mapping = act.index.mapping_digests.get(version.key.source)
-        add_version(unit, number, version, received_at=cause.at, mapping_digest=mapping)
+        added = add_version(unit, number, version, received_at=cause.at, mapping_digest=mapping)
+        if stored is None:
+            fresh[number] = StoredVersion(added, number, version, VersionState.ACCEPTED)
     keys = {survivor: version.key if survivor == number else _key_of(unit, survivor)}
-    carried = carry_out(unit, locks, act, cause, keys)
+    carried = carry_out(unit, locks, act, cause, keys, fresh=fresh)
     held = {each.version.order for each in carried.restated.held[survivor]}
     if version.order in held:
         person_id = carried.relinked.person_of.get(survivor)

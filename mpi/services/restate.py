@@ -64,6 +64,7 @@ def restate(
     keys: Mapping[int, RecordKey],
     *,
     merged: Mapping[int, int | None],
+    fresh: Mapping[int, StoredVersion],
     model: int,
     at: datetime,
 ) -> Restated:
@@ -76,17 +77,23 @@ def restate(
         keys: Record number -> key, of records that exist.
         merged: Those of them that their source merges now -> the record they live on in; None
             takes a merge back.
+        fresh: Those that are new in this transaction -> their only version: nothing else is
+            known of them.
         model: The store's number of the model release.
         at: The present instant.
 
     Raises:
         MustRetry: If more must be locked first.
     """
-    before = list_standing(unit, keys)
+    before = list_standing(unit, keys.keys() - fresh.keys())
     for number, survivor in merged.items():
         set_survivor(unit, number, survivor)
     folds = {
-        number: _fold(unit, index, number, key)
+        number: _fold(
+            unit,
+            index,
+            [fresh[number]] if number in fresh else _versions(unit, number, key),
+        )
         for number, key in keys.items()
         if merged.get(number) is None
     }
@@ -96,6 +103,7 @@ def restate(
     found = Restated()
     for change in changes:
         _write_record(unit, change, merged.get(change.number), found)
+    found.seeds |= _home_mates(unit, [change for change in changes if change.number not in fresh])
     _write_edges(unit, index, changes, found, model=model, at=at)
     return found
 
@@ -164,8 +172,11 @@ def _change(
     )
 
 
-def _fold(unit: UnitOfWork, index: LinkageIndex, number: int, key: RecordKey) -> _Fold:
-    stored = list_versions_of(unit, key, [number, *list_family(unit, [number])])
+def _versions(unit: UnitOfWork, number: int, key: RecordKey) -> list[StoredVersion]:
+    return list_versions_of(unit, key, [number, *list_family(unit, [number])])
+
+
+def _fold(unit: UnitOfWork, index: LinkageIndex, stored: Sequence[StoredVersion]) -> _Fold:
     versions = [each.version for each in stored]
     if not versions:
         return _Fold((), AcceptedVersions(None, ()), None, None)
@@ -262,7 +273,6 @@ def _write_edges(
     known = {(each.left, each.right): each for each in list_edges_of(unit, lived)}
     found.seeds |= {end for pair in known for end in pair}
     found.seeds |= {change.number for change in changes}
-    found.seeds |= _home_mates(unit, changes)
     weighed: dict[tuple[int, int], Edge] = {}
     for change in changes:
         if change.after is not None:

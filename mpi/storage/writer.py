@@ -19,7 +19,7 @@ from mpi.storage.failures import storage_failures
 from mpi.storage.locks import Locks, MustRetry, Wanted
 from mpi.storage.unit_of_work import UnitOfWork, writing
 
-GROUP_WORK_MAX: Final = 64
+GROUP_WORK_MAX: Final = 128
 """Pieces of work that share one commit: bounds what a crash undoes and how long one waits."""
 ATTEMPTS_MAX: Final = 20
 """Times a piece of work begins again because others touched the same; then the caller retries."""
