@@ -35,7 +35,14 @@ from mpi.storage.graph import (
 )
 from mpi.storage.locks import Locks
 from mpi.storage.number_statuses import number_trust_for
-from mpi.storage.records import list_records, set_gone_record, set_live_record, set_survivor
+from mpi.storage.records import (
+    comparison_of,
+    list_compared_values,
+    list_records,
+    set_gone_record,
+    set_live_record,
+    set_survivor,
+)
 from mpi.storage.tables import VersionState
 from mpi.storage.unit_of_work import UnitOfWork
 from mpi.storage.versions import StoredVersion, list_versions_of, set_version_states
@@ -309,12 +316,15 @@ def _edges_of(
     candidates.discard(change.number)
     prepared = index.scorer.prepare(comparison)
     edges: dict[tuple[int, int], Edge] = {}
-    for other in list_standing(unit, candidates).values():
-        if not found.is_complete and not keys & index.keys_of(other.comparison):
+    weigh, prepare = index.scorer.weight, index.scorer.prepare_values
+    number = comparison.trusted_nhs_number
+    for other, values in list_compared_values(unit, candidates):
+        if not found.is_complete and keys.isdisjoint(index.keys_of(comparison_of(values))):
             continue
-        bits = rounded_bits(index.scorer.weight(prepared, index.scorer.prepare(other.comparison)))
-        if bits >= index.rules.review_bits or _share_trusted_number(comparison, other.comparison):
-            pair = (min(change.number, other.number), max(change.number, other.number))
+        bits = rounded_bits(weigh(prepared, prepare(values)))
+        shares_number = number is not None and number == values.get("trusted_nhs_number")
+        if bits >= index.rules.review_bits or shares_number:
+            pair = (min(change.number, other), max(change.number, other))
             edges[pair] = Edge(*pair, bits)
     return edges
 
@@ -331,11 +341,6 @@ def _candidates(unit: UnitOfWork, keys: frozenset[int], found: Restated, at: dat
     if crowded or (len(holders) < len(keys) and list_crowded(unit, keys)):
         found.is_complete = False
     return {record for held in holders.values() for record in held}
-
-
-def _share_trusted_number(left: ComparisonRecord, right: ComparisonRecord) -> bool:
-    number = left.trusted_nhs_number
-    return number is not None and number == right.trusted_nhs_number
 
 
 def record_keys(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, RecordKey]:
