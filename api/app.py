@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import mpi
-from api import description, health
+from api import authorisation, description, health
 from api.door import Door
 from api.errors import add_error_handlers
+from api.guard import Guard
 from api.v1 import routes as v1
 from api.wiring import Service, open_service, served_by
 
@@ -19,6 +20,9 @@ Says which records of a region's health and care organisations are one person's.
 
 *Resolve* asks who somebody is and changes nothing. Every answer leaves an audit event before it is
 given. Errors are problem details (RFC 9457) that name the field and the rule.
+
+Callers show an access token, as Authorization: Bearer; /.well-known/smart-configuration says where
+to get one. What each role may do is in docs/security/policy.md.
 """
 
 
@@ -48,6 +52,8 @@ def create_app(service: Service | None = None) -> FastAPI:
     add_error_handlers(app)
     app.include_router(description.router)
     app.include_router(health.router)
+    app.include_router(authorisation.router)
     app.include_router(v1.router)
+    app.add_middleware(Guard)
     app.add_middleware(Door)
     return app

@@ -53,6 +53,14 @@ class UnknownTask(NotFound):
     """No task has this id."""
 
 
+class UnknownClient(NotFound):
+    """No client is registered under this id."""
+
+
+class UnknownWebhook(NotFound):
+    """No webhook has this id."""
+
+
 class Conflict(MpiError):
     """The state has moved on: re-read and retry."""
 
@@ -73,6 +81,10 @@ class Forbidden(MpiError):
     exit_status = 5
 
 
+class Unauthenticated(Forbidden):
+    """Who asks has not shown who they are; the text says which rule a token or assertion broke."""
+
+
 class Unavailable(MpiError):
     """Something outside the program failed; trying later can help."""
 
@@ -85,3 +97,7 @@ class StorageUnavailable(Unavailable):
 
 class LimitReached(Unavailable):
     """A limit of `mpi.limits` was reached."""
+
+
+class TooManyRequests(LimitReached):
+    """This caller asks more often than it may; others are served."""

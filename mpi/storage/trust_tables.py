@@ -43,7 +43,7 @@ class DeliveryState(StrEnum):
 
 
 client: Final = sa.Table(
-    # `roles`, `sources` and `keys` are JSON; `keys` is a JWKS of public keys. `sources` names source
+    # `roles`, `sources` and `jwks` are JSON; `jwks` holds public keys. `sources` names source
     # systems beyond those that have the organisation's ODS code.
     "client",
     METADATA,
@@ -52,7 +52,7 @@ client: Final = sa.Table(
     key("organisation"),
     text("roles"),
     text("sources"),
-    text("keys"),
+    text("jwks"),
     instant("registered_at"),
     instant("disabled_at", nullable=True),
     unique("id", why="a token names one client; look-up by id"),

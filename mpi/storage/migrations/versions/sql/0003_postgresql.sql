@@ -4,7 +4,7 @@ CREATE TABLE client (
     organisation TEXT COLLATE "C" NOT NULL,
     roles TEXT NOT NULL,
     sources TEXT NOT NULL,
-    keys TEXT NOT NULL,
+    jwks TEXT NOT NULL,
     registered_at TIMESTAMP WITH TIME ZONE NOT NULL,
     disabled_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_client PRIMARY KEY (number),

@@ -4,7 +4,7 @@ CREATE TABLE client (
     organisation TEXT NOT NULL,
     roles TEXT NOT NULL,
     sources TEXT NOT NULL,
-    keys TEXT NOT NULL,
+    jwks TEXT NOT NULL,
     registered_at BIGINT NOT NULL,
     disabled_at BIGINT,
     CONSTRAINT pk_client PRIMARY KEY (number),
