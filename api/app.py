@@ -12,6 +12,7 @@ from api import authorisation, description, health
 from api.door import Door
 from api.errors import add_error_handlers
 from api.guard import Guard
+from api.v1 import disclosures
 from api.v1 import routes as v1
 from api.wiring import Service, open_service, served_by
 
@@ -54,6 +55,7 @@ def create_app(service: Service | None = None) -> FastAPI:
     app.include_router(health.router)
     app.include_router(authorisation.router)
     app.include_router(v1.router)
+    app.include_router(disclosures.router)
     app.add_middleware(Guard)
     app.add_middleware(Door)
     return app

@@ -11,12 +11,15 @@ from fastapi import Depends, FastAPI, Request
 from api.access import Access, open_access, passing_access
 from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, read_settings, read_source_systems
+from mpi.domain.identifiers import PersonId
 from mpi.domain.policy import Permit, Role
 from mpi.errors import Forbidden, InvalidInput
 from mpi.services.ask import ask
 from mpi.services.clients import Client, ClientDirectory, audit_grant
 from mpi.services.disclosure import Disclosable, Recipient
 from mpi.services.linkage_index import LinkageIndex, compile_linkage_index, require_release_in_force
+from mpi.services.who_saw import who_saw
+from mpi.storage.audit import AuditEvent
 from mpi.storage.engine import Store, open_store
 from mpi.storage.releases import read_release, release_in_force
 from mpi.storage.unit_of_work import reading, writing
@@ -47,6 +50,10 @@ class Service:
             recipient=recipient,
             clock=self.clock,
         )
+
+    def who_saw(self, person_id: PersonId, recipient: Recipient) -> list[AuditEvent]:
+        """See `mpi.services.who_saw`."""
+        return who_saw(self.store, person_id, recipient=recipient, clock=self.clock)
 
     def audit_grant(self, client: Client) -> None:
         """Record that a client was given a token."""

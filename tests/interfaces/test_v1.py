@@ -104,6 +104,15 @@ def test_every_disclosure_is_audited_first(client: TestClient, service: Service)
     assert latest.recorded_at == NOW
 
 
+def test_an_auditor_reads_who_saw_a_person(client: TestClient) -> None:
+    client.get(f"/v1/persons/{person_id(3)}")
+    auditor = headers_of(client.app, Role.AUDITOR)
+    answer = client.get(f"/v1/persons/{person_id(3)}/disclosures", headers=auditor).json()
+    told = answer["disclosures"][0]
+    assert (told["actor"], told["organisation"]) == ("steward-J81001", "J81001")
+    assert (told["action"], told["purpose"]) == ("read_person", "HOPERAT")
+
+
 def test_nobody_found_is_audited_too(client: TestClient, service: Service) -> None:
     headers = {"X-Request-ID": "audited-2"}
     client.get(f"/v1/persons/{person_id(99)}", headers=headers)
@@ -247,6 +256,7 @@ def test_the_description_has_examples_and_every_route(client: TestClient) -> Non
         "/health/ready",
         "/v1/resolve",
         "/v1/persons/{person_id}",
+        "/v1/persons/{person_id}/disclosures",
         "/v1/persons/{person_id}/records",
         "/v1/sources/{source}/records/{local_id}",
     }
