@@ -85,7 +85,7 @@ class Guard:
         route, parameters = self._matched(scope)
         if isinstance(route, Response):
             return route
-        scope["state"]["route"] = route.template
+        scope["state"]["route"], scope["state"]["action"] = route.template, route.action
         service: Service = scope["app"].state.service
         access: Access = scope["app"].state.access
         principal = None

@@ -9,20 +9,24 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, FastAPI, Request
 
 from api.access import Access, open_access, passing_access
+from api.counters import count_candidates
 from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, read_settings, read_source_systems
 from mpi.domain.identifiers import PersonId
 from mpi.domain.policy import Permit, Role
-from mpi.errors import Forbidden, InvalidInput
+from mpi.errors import Forbidden, InvalidInput, Unavailable
+from mpi.services.answers import Answer
 from mpi.services.ask import ask
+from mpi.services.behind import Behind, steps_behind
 from mpi.services.clients import Client, ClientDirectory, audit_grant
 from mpi.services.disclosure import Disclosable, Recipient
+from mpi.services.figures import Figure, figures
 from mpi.services.linkage_index import LinkageIndex, compile_linkage_index, require_release_in_force
 from mpi.services.who_saw import who_saw
 from mpi.storage.audit import AuditEvent
 from mpi.storage.engine import Store, open_store
 from mpi.storage.releases import read_release, release_in_force
-from mpi.storage.unit_of_work import reading, writing
+from mpi.storage.unit_of_work import reading, require_writable, writing
 
 PURPOSE_HEADER: Final = "x-purpose-of-use"
 PURPOSES: Final = frozenset({"TREAT", "ETREAT", "BTG", "HOPERAT", "PATRQT", "HSYSADMIN"})
@@ -38,18 +42,23 @@ class Service:
     clock: Clock
     access: Access | None = None
     """Who may call; None: keys of this process alone."""
+    behind: Behind | None = None
+    """Work behind the requests; None where nobody waits for it."""
 
     def ask(
         self, action: str, recipient: Recipient, look_up: Callable[..., Disclosable], *asked: Any
     ) -> Disclosable:
         """The audited answer of `look_up(unit, index, *asked)`."""
-        return ask(
+        answer = ask(
             self.store,
             lambda unit: look_up(unit, self.index, *asked),
             action=action,
             recipient=recipient,
             clock=self.clock,
         )
+        if isinstance(answer, Answer) and answer.candidates_count is not None:
+            count_candidates(answer.candidates_count)
+        return answer
 
     def who_saw(self, person_id: PersonId, recipient: Recipient) -> list[AuditEvent]:
         """See `mpi.services.who_saw`."""
@@ -60,10 +69,19 @@ class Service:
         with writing(self.store) as unit:
             audit_grant(unit, client, at=self.clock.now())
 
+    def figures(self) -> list[Figure]:
+        """See `mpi.services.figures`."""
+        with reading(self.store) as unit:
+            return figures(unit, now=self.clock.now())
+
     def check_ready(self) -> None:
-        """Raise the reason why questions cannot be answered now."""
+        """Raise the reason why questions cannot be answered now: no audit, no answer."""
         with reading(self.store) as unit:
             require_release_in_force(unit, self.index.model.digest)
+        with writing(self.store) as unit:
+            require_writable(unit)
+        if self.behind is not None and not self.behind.is_alive():
+            raise Unavailable("service: the work behind it has stopped; restart it")
 
 
 def open_service(settings: Settings | None = None, clock: Clock | None = None) -> Service:
@@ -77,11 +95,12 @@ def open_service(settings: Settings | None = None, clock: Clock | None = None) -
     sources: dict[str, frozenset[str]] = {}
     for source in read_source_systems(chosen.sources_folder).values():
         sources[source.ods_code] = sources.get(source.ods_code, frozenset()) | {source.name}
-    store = open_store(chosen.database_url)
+    store, told = open_store(chosen.database_url), clock or SystemClock()
     return Service(
         store=store,
         index=compile_linkage_index(release),
-        clock=clock or SystemClock(),
+        clock=told,
+        behind=Behind(steps_behind(store, told, roots=chosen.audit_roots_file)),
         access=open_access(ClientDirectory(store, sources), chosen),
     )
 

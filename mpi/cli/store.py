@@ -49,7 +49,7 @@ def grant(
     """
     from mpi.storage.rights import grant_rights
 
-    with_store = chosen_store(database_url)
-    grant_rights(with_store, role)
-    with_store.close()
+    opened = chosen_store(database_url)
+    grant_rights(opened, role)
+    opened.close()
     typer.echo(f"{role} may use the store, and only add to its audit trail.")

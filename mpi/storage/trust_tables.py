@@ -30,6 +30,7 @@ __all__ = [
     "audit_seal",
     "audit_sighting",
     "client",
+    "source_heard",
     "used_assertion",
     "webhook",
     "webhook_delivery",
@@ -92,6 +93,15 @@ audit_sighting: Final = sa.Table(
     derived_key("record"),
     derived_key("event"),
     sqlite_with_rowid=False,
+)
+
+source_heard: Final = sa.Table(
+    # Derived behind the registrations: the newest version of each source system that was looked at.
+    "source_heard",
+    METADATA,
+    sa.Column("source", key("source").type, primary_key=True),
+    sa.Column("version", sa.BigInteger(), nullable=False),
+    instant("heard_at"),
 )
 
 webhook: Final = sa.Table(

@@ -243,7 +243,8 @@ def test_a_fault_of_ours_shows_nothing(
     response = client.get("/faulty")
     assert response.status_code == 500
     assert CANARY not in response.text + caplog.text
-    assert "error_class=KeyError" in caplog.text
+    failed = [each for each in caplog.records if each.message == "request_failed"]
+    assert failed[0].event_fields["error_class"] == "KeyError"
 
 
 def test_the_description_has_examples_and_every_route(client: TestClient) -> None:

@@ -10,7 +10,7 @@ branch_labels = None
 depends_on = None
 
 _SQL = Path(__file__).parent / "sql"
-_TABLES = "webhook_delivery webhook audit_sighting audit_seal used_assertion client"
+_TABLES = "webhook_delivery webhook source_heard audit_sighting audit_seal used_assertion client"
 _SQLITE_GUARDS = tuple(
     f"CREATE TRIGGER audit_seal_no_{verb.lower()} BEFORE {verb} ON audit_seal "
     "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"

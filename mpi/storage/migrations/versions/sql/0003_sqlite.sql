@@ -36,6 +36,12 @@ CREATE TABLE audit_sighting (
     CONSTRAINT pk_audit_sighting PRIMARY KEY (record, event)
 )
  WITHOUT ROWID;
+CREATE TABLE source_heard (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    heard_at BIGINT NOT NULL,
+    CONSTRAINT pk_source_heard PRIMARY KEY (source)
+);
 CREATE TABLE webhook (
     number INTEGER NOT NULL,
     id TEXT NOT NULL,
