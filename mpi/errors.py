@@ -49,6 +49,10 @@ class UnknownRecord(NotFound):
     """No source record has this key."""
 
 
+class UnknownSource(NotFound):
+    """No mapping of the installation names this source system."""
+
+
 class UnknownTask(NotFound):
     """No task has this id."""
 
@@ -61,6 +65,10 @@ class UnknownWebhook(NotFound):
     """No webhook has this id."""
 
 
+class UnknownDecision(NotFound):
+    """No decision has this number."""
+
+
 class Conflict(MpiError):
     """The state has moved on: re-read and retry."""
 
@@ -69,6 +77,14 @@ class Conflict(MpiError):
 
 class StaleVersion(Conflict):
     """The caller saw an older version than the one in force."""
+
+
+class TaskAlreadyDecided(Conflict):
+    """The question was decided, withdrawn or claimed by somebody else meanwhile."""
+
+
+class DecisionViolated(Conflict):
+    """A decision in force says the opposite; it must be retracted first."""
 
 
 class WrongSchema(Conflict):
@@ -93,6 +109,11 @@ class Unavailable(MpiError):
 
 class StorageUnavailable(Unavailable):
     """The store cannot be reached, is locked or is full."""
+
+    def __init__(self, message: str, *, is_contention: bool = False) -> None:
+        super().__init__(message)
+        self.is_contention = is_contention
+        """Others wrote to the same at the same time: the same work can be tried again at once."""
 
 
 class LimitReached(Unavailable):

@@ -20,6 +20,8 @@ TOKEN_BYTES_MAX: Final = 8_192
 REFUSALS_PER_MINUTE_MAX: Final = 300
 """Refusals of one address that are audited; past that it gets 429 and no line."""
 CLIENTS_MAX: Final = 10_000
+BLOCK_RECORDS_MAX: Final = 500
+"""Records that may share one blocking value and still be compared through it."""
 CANDIDATES_MAX: Final = 1_000
 """Records scored for one look-up; past that the answer says that it is incomplete."""
 STATEMENT_TIMEOUT_S: Final = 2.0

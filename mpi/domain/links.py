@@ -32,6 +32,10 @@ class Edge(NamedTuple):
     right: int
     match_weight_bits: float
 
+    def other(self, end: int) -> int:
+        """The record at the other end."""
+        return self.right if end == self.left else self.left
+
 
 class DecisionKind(StrEnum):
     SAME = "same"

@@ -6,21 +6,24 @@ the same record would find.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
+from mpi.config import SourceSystem
 from mpi.domain.demographics import Demographics
 from mpi.domain.identifiers import NumberTrust
 from mpi.domain.records import ComparisonRecord
 from mpi.errors import Unavailable
 from mpi.linkage.blocking import BlockingKeys, compile_blocking
 from mpi.linkage.model import Model, model_from_spec
+from mpi.linkage.partition import PartitionRules, partition_rules
 from mpi.linkage.scorer import Scorer, compile_scorer
 from mpi.linkage.vetoes import NameRule, compile_name_rule
 from mpi.standardise.numbers import standardise_nhs_number
 from mpi.standardise.record import standardise_demographics
-from mpi.storage.decisions import number_trust_for
 from mpi.storage.models import find_release_in_force
+from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.releases import Release
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -38,30 +41,45 @@ class LinkageIndex:
     keys_of: BlockingKeys
     """The blocking keys of a comparison record."""
     name_rule: NameRule
+    rules: PartitionRules
     question_trust: NumberTrust
+    trust: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Source -> field -> how far it is trusted, 0..100; golden records ask for it."""
+    mapping_digests: Mapping[str, str] = field(default_factory=dict)
+    """Source -> digest of its mapping: the sources that may register records."""
 
 
-def compile_linkage_index(release: Release) -> LinkageIndex:
+def compile_linkage_index(
+    release: Release, sources: Mapping[str, SourceSystem] | None = None
+) -> LinkageIndex:
     """Compile a release.
+
+    Args:
+        release: What to compile.
+        sources: The source systems of the installation; a service that only reads needs none.
 
     Raises:
         InvalidModel: If its spec is malformed.
     """
     model = model_from_spec(release.spec, version=release.version, digest=release.digest)
     stated = model.number_trust
+    known = sources or {}
     return LinkageIndex(
         model=model,
         scorer=compile_scorer(model, release.frequencies),
         keys_of=compile_blocking(model.blocking, release.stop_list),
         name_rule=compile_name_rule(model.given_names_agree),
+        rules=partition_rules(model),
+        trust={name: dict(source.trust) for name, source in known.items()},
+        mapping_digests={name: source.digest for name, source in known.items()},
         question_trust=NumberTrust(
             statuses=stated.statuses, sources=stated.sources | {QUESTION_SOURCE}
         ),
     )
 
 
-def require_release_in_force(unit: UnitOfWork, digest: str) -> None:
-    """Raise unless the store's edges were made with this release.
+def require_release_in_force(unit: UnitOfWork, digest: str) -> int:
+    """The store's number of this release, unless its edges were made with another one.
 
     Raises:
         Unavailable: If the store was linked with another release, or holds nothing yet.
@@ -71,6 +89,7 @@ def require_release_in_force(unit: UnitOfWork, digest: str) -> None:
         raise Unavailable("store: nothing was loaded yet")
     if stored.digest != digest:
         raise Unavailable("store: it was linked with another model release than the one in use")
+    return stored.number
 
 
 def compared_question(

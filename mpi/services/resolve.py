@@ -22,7 +22,7 @@ from mpi.linkage.vetoes import find_groups_veto
 from mpi.services.answers import Answer, Evidence, Grade, PersonAnswer
 from mpi.services.linkage_index import LinkageIndex, compared_question
 from mpi.standardise.numbers import standardise_nhs_number
-from mpi.storage.decisions import number_trust_for
+from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.persons import (
     get_person,
     list_holders,

@@ -1,94 +1,175 @@
-"""What stewards and sources stated and what still holds of it: decisions, NHS number statuses."""
+"""Decisions as stored: who said what about which records or version, and whether it still holds."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import Any, Final
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
-from mpi.domain.identifiers import NumberTrust
-from mpi.domain.links import Decision, DecisionKind
-from mpi.storage.prepared import PreparedQuery
-from mpi.storage.tables import NumberStatus, decision, decision_record, nhs_number_status
+from mpi.domain.links import DecisionKind, SeenEvidence
+from mpi.errors import UnknownDecision
+from mpi.limits import PAGE_ITEMS_MAX
+from mpi.storage.prepared import PreparedQuery, Row, insert_into, insert_numbered, update_of
+from mpi.storage.tables import decision, decision_record, decision_version
 from mpi.storage.unit_of_work import UnitOfWork
 
-SUCCESSIONS_MAX: Final = 20
-"""Numbers in a chain of successors; a longer one is a circle."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDecision:
+    """What a steward said, in force or not."""
+
+    number: int
+    kind: DecisionKind
+    reason: str
+    author: str
+    decided_at: datetime
+    evidence_digest: str | None
+    retracted_at: datetime | None
+    retracted_by: str | None
+    retraction_reason: str | None
+    left: frozenset[int]
+    """Record numbers as they were named; empty if it is about a version."""
+    right: frozenset[int]
+    wrong_numbers: frozenset[int]
+    """Records whose NHS number it calls wrong."""
+    record: int | None = None
+    """Of the version that it is about."""
+    version: int | None = None
 
 
-def list_decisions_in_force(unit: UnitOfWork) -> list[Decision]:
-    """Every decision that is not retracted, in the order in which they apply.
+def get_decision(unit: UnitOfWork, number: int) -> StoredDecision:
+    """The decision of this number. Raises UnknownDecision."""
+    row = _ONE.first(unit, number=number)
+    if row is None:
+        raise UnknownDecision("decision: there is none of this number")
+    return _stored(unit, row)
 
-    For bulk work, which needs them all; as many as stewards ever made.
+
+def list_decisions(
+    unit: UnitOfWork, *, after: int = 0, limit: int = PAGE_ITEMS_MAX
+) -> list[StoredDecision]:
+    """Decisions in the order in which they were taken, retracted ones too.
+
+    Args:
+        unit: Where to look.
+        after: Number of the last decision of the page before.
+        limit: At most `PAGE_ITEMS_MAX`.
     """
-    sides: dict[int, list[Any]] = defaultdict(list)
-    for row in unit.rows(_SIDES):
-        sides[row.decision].append(row)
-    return [_decision(row, sides[row.number]) for row in unit.rows(_IN_FORCE)]
+    rows = _PAGE.rows(unit, after=after, most=min(limit, PAGE_ITEMS_MAX))
+    return [_stored(unit, row) for row in rows]
 
 
-def read_number_trust(unit: UnitOfWork, stated: NumberTrust) -> NumberTrust:
-    """The model's trust with every disputed and superseded number; for bulk work."""
-    rows = unit.rows(_NUMBERS)
-    successors = {row.nhs_number: row.successor for row in rows if row.successor}
-    return NumberTrust(
-        statuses=stated.statuses,
-        sources=stated.sources,
-        disputed=frozenset(row.nhs_number for row in rows if row.status == NumberStatus.DISPUTED),
-        superseded={number: _last(number, successors) for number in successors},
+def add_decision(
+    unit: UnitOfWork,
+    kind: DecisionKind,
+    *,
+    reason: str,
+    author: str,
+    at: datetime,
+    left: Collection[int] = (),
+    right: Collection[int] = (),
+    wrong_numbers: Collection[int] = (),
+    evidence_digest: str | None = None,
+    seen: SeenEvidence | None = None,
+) -> int:
+    """Keep a decision for ever; gives its number."""
+    number: int = _ADD.returned(
+        unit,
+        kind=str(kind),
+        reason=reason,
+        author=author,
+        decided_at=at,
+        evidence_digest=evidence_digest,
+        match_weight_bits=seen.match_weight_bits if seen else None,
+        veto=str(seen.veto) if seen and seen.veto else None,
     )
-
-
-def number_trust_for(unit: UnitOfWork, stated: NumberTrust, nhs_number: str) -> NumberTrust:
-    """As `read_number_trust`, as far as it matters for one number."""
-    number, is_disputed = nhs_number, False
-    for _ in range(SUCCESSIONS_MAX):
-        row = _SUCCESSOR.first(unit, nhs_number=number)
-        if row is None or row[0] is None:
-            is_disputed = row is not None
-            break
-        number = row[0]
-    return NumberTrust(
-        statuses=stated.statuses,
-        sources=stated.sources,
-        disputed=frozenset((number,)) if is_disputed else frozenset(),
-        superseded={nhs_number: number} if number != nhs_number else {},
-    )
-
-
-def _decision(row: Any, sides: list[Any]) -> Decision:
-    return Decision(
-        number=row.number,
-        kind=DecisionKind(row.kind),
-        left=frozenset(side.record for side in sides if side.is_left),
-        right=frozenset(side.record for side in sides if not side.is_left),
-        disowned_numbers=frozenset(side.record for side in sides if side.is_number_disowned),
-    )
-
-
-def _last(number: str, successors: dict[str, str]) -> str:
-    for _ in range(SUCCESSIONS_MAX):
-        if number not in successors:
-            break
-        number = successors[number]
+    rows = [
+        {
+            "decision": number,
+            "record": record,
+            "is_left": is_left,
+            "is_number_disowned": record in wrong_numbers,
+        }
+        for is_left, side in ((True, left), (False, right))
+        for record in sorted(side)
+    ]
+    _ADD_SIDE.run_many(unit, rows)
     return number
 
 
-_IN_FORCE: Final = (
-    sa.select(decision.c.number, decision.c.kind)
-    .where(decision.c.retracted_at.is_(None))
+def add_version_decision(unit: UnitOfWork, number: int, *, version: int, record: int) -> None:
+    """Make a decision one about a version: *same* a correction, *different* another human."""
+    _ADD_VERSION.run(unit, decision=number, version=version, record=record)
+
+
+def retract_decision(
+    unit: UnitOfWork, number: int, *, author: str, reason: str, at: datetime
+) -> None:
+    """From now on the decision does not hold; it is kept."""
+    _RETRACT.run(
+        unit, its_number=number, retracted_at=at, retracted_by=author, retraction_reason=reason
+    )
+
+
+def _stored(unit: UnitOfWork, row: Row) -> StoredDecision:
+    number, kind, *rest = row
+    sides = _SIDES.rows(unit, number=number)
+    about = _VERSION.first(unit, number=number)
+    return StoredDecision(
+        number=number,
+        kind=DecisionKind(kind),
+        **dict(zip(_WORDS, rest, strict=True)),
+        left=frozenset(record for record, is_left, _ in sides if is_left),
+        right=frozenset(record for record, is_left, _ in sides if not is_left),
+        wrong_numbers=frozenset(record for record, _, is_wrong in sides if is_wrong),
+        record=about[0] if about else None,
+        version=about[1] if about else None,
+    )
+
+
+_WORDS: Final = (
+    "reason",
+    "author",
+    "decided_at",
+    "evidence_digest",
+    "retracted_at",
+    "retracted_by",
+    "retraction_reason",
+)
+_DECISIONS: Final = sa.select(
+    decision.c.number, decision.c.kind, *(decision.c[name] for name in _WORDS)
+)
+_ONE: Final = PreparedQuery(_DECISIONS.where(decision.c.number == sa.bindparam("number")))
+_PAGE: Final = PreparedQuery(
+    _DECISIONS.where(decision.c.number > sa.bindparam("after"))
     .order_by(decision.c.number)
+    .limit(sa.bindparam("most", type_=sa.Integer))
 )
-_SIDES: Final = (
-    sa.select(decision_record)
-    .join(decision, decision.c.number == decision_record.c.decision)
-    .where(decision.c.retracted_at.is_(None))
+_SIDES: Final = PreparedQuery(
+    sa.select(
+        decision_record.c.record, decision_record.c.is_left, decision_record.c.is_number_disowned
+    ).where(decision_record.c.decision == sa.bindparam("number"))
 )
-_NUMBERS: Final = sa.select(nhs_number_status).where(nhs_number_status.c.retracted_at.is_(None))
-_SUCCESSOR: Final = PreparedQuery(
-    sa.select(nhs_number_status.c.successor).where(
-        nhs_number_status.c.retracted_at.is_(None),
-        nhs_number_status.c.nhs_number == sa.bindparam("nhs_number"),
+_VERSION: Final = PreparedQuery(
+    sa.select(decision_version.c.record, decision_version.c.version).where(
+        decision_version.c.decision == sa.bindparam("number")
     )
 )
+_ADD: Final = insert_numbered(
+    decision,
+    "kind",
+    "reason",
+    "author",
+    "decided_at",
+    "evidence_digest",
+    "match_weight_bits",
+    "veto",
+)
+_ADD_SIDE: Final = insert_into(
+    decision_record, "decision", "record", "is_left", "is_number_disowned"
+)
+_ADD_VERSION: Final = insert_into(decision_version, "decision", "version", "record")
+_RETRACT: Final = update_of(decision, "retracted_at", "retracted_by", "retraction_reason")

@@ -38,6 +38,8 @@ _POSTGRESQL_WORDS: Final = {
     "28P01": "refuses this user or password",
     "28000": "refuses this user or password",
 }
+_CONTENTION: Final = frozenset({"40P01", "40001"})
+"""A deadlock or a serialization failure: the database has undone one side, which can go again."""
 _ADBC_WORDS: Final = {
     "is locked": "is locked by another writer",
     "is full": "is full: no space is left on its disk",
@@ -75,7 +77,8 @@ def _failure(error: BaseException | None, wrapped: Exception) -> Exception:
         _POSTGRESQL_WORDS
     ):
         sqlstate = getattr(error, "sqlstate", None) or ""
-        return StorageUnavailable(f"store: {_POSTGRESQL_WORDS.get(sqlstate, _UNREACHABLE)}")
+        words = _POSTGRESQL_WORDS.get(sqlstate, _UNREACHABLE)
+        return StorageUnavailable(f"store: {words}", is_contention=sqlstate in _CONTENTION)
     return wrapped
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from mpi.domain.identifiers import PersonId, RecordKey
 from mpi.domain.links import Edge, Link, LinkOrigin
 from mpi.limits import CANDIDATES_MAX
+from mpi.storage.prepared import insert_into, update_of
 from mpi.storage.tables import edge, link, model_release, source_record
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -45,6 +46,33 @@ def find_link(unit: UnitOfWork, record: int, *, at: datetime) -> StoredLink | No
     """The link of a record that was in force at an instant."""
     row = unit.first(_OF_RECORD, record=record, at=at)
     return row and _link(row)
+
+
+def open_link(
+    unit: UnitOfWork,
+    record: int,
+    person_id: PersonId,
+    *,
+    origin: LinkOrigin,
+    match_weight_bits: float | None,
+    model: int,
+    at: datetime,
+) -> None:
+    """From now on the record belongs to this person; it must belong to nobody."""
+    _ADD.run(
+        unit,
+        record=record,
+        person_id=person_id,
+        origin=str(origin),
+        match_weight_bits=match_weight_bits,
+        model=model,
+        valid_from=at,
+    )
+
+
+def close_link(unit: UnitOfWork, number: int, *, at: datetime) -> None:
+    """The link of this number holds no longer."""
+    _CLOSE.run(unit, its_number=number, valid_to=at)
 
 
 def find_edge(unit: UnitOfWork, left: int, right: int) -> Edge | None:
@@ -88,3 +116,7 @@ _OF_RECORD: Final = _LINKS.where(link.c.record == sa.bindparam("record"), _WAS_I
 _EDGE: Final = sa.select(edge.c.left_record, edge.c.right_record, edge.c.match_weight_bits).where(
     edge.c.left_record == sa.bindparam("left"), edge.c.right_record == sa.bindparam("right")
 )
+_ADD: Final = insert_into(
+    link, "record", "person_id", "origin", "match_weight_bits", "model", "valid_from"
+)
+_CLOSE: Final = update_of(link, "valid_to")

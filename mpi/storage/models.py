@@ -8,6 +8,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from mpi.storage.prepared import PreparedQuery
 from mpi.storage.tables import model_release
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -26,13 +27,12 @@ class StoredRelease:
 
 def find_release_in_force(unit: UnitOfWork) -> StoredRelease | None:
     """The release that every path scores with; None in a store that was never loaded."""
-    row = unit.first(_IN_FORCE)
-    return row and StoredRelease(
-        number=row.number,
-        digest=row.digest,
-        name=row.name,
-        version=row.version,
-        released_at=row.released_at,
+    row = _IN_FORCE.first(unit)
+    if row is None:
+        return None
+    number, digest, name, version, released_at = row
+    return StoredRelease(
+        number=number, digest=digest, name=name, version=version, released_at=released_at
     )
 
 
@@ -54,4 +54,12 @@ def put_release_in_force(
     return int(row.number)
 
 
-_IN_FORCE: Final = sa.select(model_release).where(model_release.c.is_in_force)
+_IN_FORCE: Final = PreparedQuery(
+    sa.select(
+        model_release.c.number,
+        model_release.c.digest,
+        model_release.c.name,
+        model_release.c.version,
+        model_release.c.released_at,
+    ).where(model_release.c.is_in_force)
+)

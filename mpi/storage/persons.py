@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -10,12 +11,28 @@ from typing import Any, Final
 import orjson
 import sqlalchemy as sa
 
-from mpi.domain.identifiers import PersonId
+from mpi.domain.identifiers import PERSON_ID_RANDOM_BYTES, PersonId, person_id_from_bytes
 from mpi.errors import UnknownPerson
 from mpi.limits import PAGE_ITEMS_MAX
-from mpi.storage.prepared import PreparedQuery, Row
-from mpi.storage.tables import PersonState, home, link, person
+from mpi.storage.prepared import PreparedQuery, Row, insert_into, update_of
+from mpi.storage.tables import PersonState, home, link, person, source_record
 from mpi.storage.unit_of_work import UnitOfWork
+
+
+def new_person_id() -> PersonId:
+    """An id that no person ever had: 60 random bits, checked again by the store's unique key."""
+    return person_id_from_bytes(secrets.token_bytes(PERSON_ID_RANDOM_BYTES))
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """What a writer needs to know of a person that may change."""
+
+    number: int
+    """Its age: the smaller is older."""
+    state: PersonState
+    redirect: PersonId | None
+    golden_digest: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +80,43 @@ def list_successors(unit: UnitOfWork, person_id: PersonId) -> list[PersonId]:
     return [row.person_id for row in unit.rows(_SUCCESSORS, person_id=person_id)]
 
 
+def list_person_rows(unit: UnitOfWork, ids: Collection[PersonId]) -> dict[PersonId, PersonRow]:
+    """Those of these ids that were ever given, live or not."""
+    found = {}
+    for person_id, number, state, redirect, digest in _ROWS.rows(unit, sorted(ids)):
+        found[person_id] = PersonRow(number, PersonState(state), redirect, digest)
+    return found
+
+
+def add_person(unit: UnitOfWork, person_id: PersonId, *, at: datetime) -> None:
+    """Give an id; what it holds is said by `set_live` or `set_out_of_use`."""
+    _ADD.run(unit, id=person_id, state=str(PersonState.CLOSED), created_at=at)
+
+
+def set_live(unit: UnitOfWork, person_id: PersonId, golden: str, golden_digest: str) -> None:
+    """The id is in use, with this golden record (JSON)."""
+    _SET.run(
+        unit,
+        its_id=person_id,
+        state=str(PersonState.LIVE),
+        redirect=None,
+        golden=golden,
+        golden_digest=golden_digest,
+    )
+
+
+def set_out_of_use(unit: UnitOfWork, person_id: PersonId, redirect: PersonId | None) -> None:
+    """The id is not in use: another person holds its records, or none of them is left."""
+    _SET.run(
+        unit,
+        its_id=person_id,
+        state=str(PersonState.RETIRED if redirect else PersonState.CLOSED),
+        redirect=redirect,
+        golden=None,
+        golden_digest=None,
+    )
+
+
 def _person(row: Row) -> StoredPerson:
     person_id, state, golden, created_at = row
     return StoredPerson(
@@ -79,26 +133,42 @@ _BY_IDS: Final = PreparedQuery(
     _PERSONS.where(person.c.id.in_(sa.bindparam("person_ids", expanding=True))),
     list_name="person_ids",
 )
+_ROWS: Final = PreparedQuery(
+    sa.select(
+        person.c.id, person.c.number, person.c.state, person.c.redirect, person.c.golden_digest
+    ).where(person.c.id.in_(sa.bindparam("ids", expanding=True))),
+    list_name="ids",
+)
+_ADD: Final = insert_into(person, "id", "state", "created_at")
+_SET: Final = update_of(person, "state", "redirect", "golden", "golden_digest", by="id")
+
+
+def _living_on(records: sa.Select[tuple[int]]) -> sa.CTE:
+    """These records and, where their source merged them, the records that they live on in."""
+    living = records.cte("living", recursive=True)
+    into = sa.select(source_record.c.merged_into).join(
+        living, source_record.c.number == living.c.record
+    )
+    return living.union(into.where(source_record.c.merged_into.is_not(None)))
+
+
+_asked: Final[sa.BindParameter[str]] = sa.bindparam("person_id")
+_homed: Final = _living_on(
+    sa.select(home.c.record).where(sa.or_(home.c.home_id == _asked, home.c.remembered_id == _asked))
+)
 _HOLDERS: Final = (
     sa.select(link.c.person_id)
-    .join(home, sa.and_(home.c.record == link.c.record, link.c.valid_to.is_(None)))
+    .join(_homed, sa.and_(_homed.c.record == link.c.record, link.c.valid_to.is_(None)))
     .join(person, person.c.id == link.c.person_id)
-    .where(
-        sa.or_(
-            home.c.home_id == sa.bindparam("person_id"),
-            home.c.remembered_id == sa.bindparam("person_id"),
-        )
-    )
     .group_by(link.c.person_id, person.c.number)
     .order_by(sa.func.count().desc(), person.c.number)
     .limit(PAGE_ITEMS_MAX)
 )
-_past: Final = link.alias("past")
+_once_linked: Final = _living_on(sa.select(link.c.record).where(link.c.person_id == _asked))
 _SUCCESSORS: Final = (
     sa.select(link.c.person_id)
-    .join(_past, sa.and_(_past.c.record == link.c.record, link.c.valid_to.is_(None)))
-    .where(_past.c.person_id == sa.bindparam("person_id"))
-    .where(link.c.person_id != sa.bindparam("person_id"))
+    .join(_once_linked, _once_linked.c.record == link.c.record)
+    .where(link.c.valid_to.is_(None), link.c.person_id != _asked)
     .group_by(link.c.person_id)
     .order_by(link.c.person_id)
     .limit(PAGE_ITEMS_MAX)

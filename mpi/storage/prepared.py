@@ -1,13 +1,13 @@
-"""Queries on the path of every request, compiled once and then handed straight to the driver.
+"""Statements on the path of every request, compiled once and then handed straight to the driver.
 
-SQLAlchemy takes 0.1 to 0.2 ms to run a statement that SQLite answers in 0.02 ms. A prepared query
-is written with SQLAlchemy like any other, so that it stays one query for both databases, but at
+SQLAlchemy takes 0.1 to 0.2 ms to run a statement that SQLite answers in 0.02 ms. A prepared one is
+written with SQLAlchemy like any other, so that it stays one statement for both databases, but at
 run time only its text is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ LIST_STEP: Final = 8
 _SQLITE: Final = sqlite.dialect(paramstyle="named")
 _POSTGRESQL: Final = psycopg.dialect()  # type: ignore[no-untyped-call]
 _TO_UTC_TIME: Final = UtcTime().process_result_value
+_FROM_UTC_TIME: Final = UtcTime().process_bind_param
 
 Row = tuple[Any, ...]
 
@@ -29,7 +30,9 @@ Row = tuple[Any, ...]
 class PreparedQuery:
     """A SELECT whose values are named `bindparam`s of plain types, one of them perhaps a list."""
 
-    def __init__(self, statement: sa.Select[Any], *, list_name: str | None = None) -> None:
+    def __init__(
+        self, statement: sa.Select[Any] | sa.CompoundSelect[Any], *, list_name: str | None = None
+    ) -> None:
         """
         Args:
             statement: What to compile.
@@ -91,3 +94,87 @@ class PreparedQuery:
 
     def _is_given(self, name: str, given: dict[str, Any]) -> bool:
         return name in given or name.startswith(f"{self._list_name}_")
+
+
+class PreparedWrite:
+    """An INSERT, UPDATE or DELETE whose values are named `bindparam`s of plain types."""
+
+    def __init__(self, statement: sa.Insert | sa.Update | sa.Delete) -> None:
+        self._statement = statement
+        self._compiled: dict[bool, tuple[str, dict[str, Any], tuple[str, ...]]] = {}
+
+    def run(self, unit: UnitOfWork, **parameters: Any) -> None:
+        """Run it once."""
+        text, constants, instants = self._text(unit)
+        unit.driver_run(text, self._given(unit, constants | parameters, instants))
+
+    def run_many(self, unit: UnitOfWork, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run it for each row; nothing happens without any."""
+        text, constants, instants = self._text(unit)
+        given = [self._given(unit, constants | dict(row), instants) for row in rows]
+        if given:
+            unit.driver_run_many(text, given)
+
+    def returned(self, unit: UnitOfWork, **parameters: Any) -> Any:
+        """The one value that its RETURNING gives."""
+        text, constants, instants = self._text(unit)
+        ((value,),) = unit.driver_rows(text, self._given(unit, constants | parameters, instants))
+        return value
+
+    def changes(self, unit: UnitOfWork, **parameters: Any) -> bool:
+        """Run it once; gives whether its RETURNING tells of any row."""
+        text, constants, instants = self._text(unit)
+        return bool(unit.driver_rows(text, self._given(unit, constants | parameters, instants)))
+
+    @staticmethod
+    def _given(
+        unit: UnitOfWork, parameters: dict[str, Any], instants: tuple[str, ...]
+    ) -> dict[str, Any]:
+        if unit.is_sqlite:
+            for name in instants:
+                parameters[name] = _FROM_UTC_TIME(parameters[name], _SQLITE)
+        return parameters
+
+    def _text(self, unit: UnitOfWork) -> tuple[str, dict[str, Any], tuple[str, ...]]:
+        """The text, the values that are part of it, and the names of those that are instants."""
+        known = self._compiled.get(unit.is_sqlite)
+        if known is None:
+            compiled = self._statement.compile(dialect=_SQLITE if unit.is_sqlite else _POSTGRESQL)
+            constants = {
+                name: bind.value
+                for name, bind in compiled.binds.items()
+                if bind.value is not None and not bind.required
+            }
+            instants = tuple(
+                name for name, bind in compiled.binds.items() if isinstance(bind.type, UtcTime)
+            )
+            known = (str(compiled), constants, instants)
+            self._compiled[unit.is_sqlite] = known
+        return known
+
+
+def insert_into(table: sa.Table, *columns: str) -> PreparedWrite:
+    """Insert rows with these columns, named alike in the parameters."""
+    return PreparedWrite(sa.insert(table).values(_bound(table, columns)))
+
+
+def insert_numbered(table: sa.Table, *columns: str) -> PreparedWrite:
+    """The same for a table whose rows the database numbers; `returned` gives the number."""
+    added = sa.insert(table).values(_bound(table, columns))
+    return PreparedWrite(added.returning(table.c.number))
+
+
+def update_of(table: sa.Table, *columns: str, by: str = "number") -> PreparedWrite:
+    """Set these columns of the rows whose column `by` is the parameter `its_<by>`."""
+    key = sa.bindparam(f"its_{by}", type_=table.c[by].type)
+    return PreparedWrite(sa.update(table).values(_bound(table, columns)).where(table.c[by] == key))
+
+
+def delete_from(table: sa.Table, *columns: str) -> PreparedWrite:
+    """Delete the rows in which these columns have the values of the parameters."""
+    keys = [table.c[name] == value for name, value in _bound(table, columns).items()]
+    return PreparedWrite(sa.delete(table).where(*keys))
+
+
+def _bound(table: sa.Table, columns: Sequence[str]) -> dict[str, sa.BindParameter[Any]]:
+    return {name: sa.bindparam(name, type_=table.c[name].type) for name in columns}

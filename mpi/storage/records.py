@@ -11,20 +11,19 @@ from typing import Any, Final
 import orjson
 import sqlalchemy as sa
 
+from mpi.domain.demographics import Demographics
 from mpi.domain.identifiers import PersonId, RecordKey
 from mpi.domain.records import (
     COMPARISON_FIELDS,
     TUPLE_FIELDS,
     ComparisonRecord,
-    RecordVersion,
     demographics_from_dict,
 )
 from mpi.errors import UnknownRecord
 from mpi.limits import CANDIDATES_MAX, PAGE_ITEMS_MAX
-from mpi.storage.prepared import PreparedQuery, Row
+from mpi.storage.prepared import PreparedQuery, Row, insert_numbered, update_of
 from mpi.storage.tables import (
     RecordState,
-    VersionState,
     blocking_key,
     decision,
     decision_record,
@@ -34,8 +33,6 @@ from mpi.storage.tables import (
 )
 from mpi.storage.unit_of_work import UnitOfWork
 
-VERSIONS_MAX: Final = 10_000
-"""Versions of one record that are ever folded."""
 _TUPLES: Final = tuple(sorted(TUPLE_FIELDS))
 
 
@@ -62,6 +59,16 @@ class StoredCandidate:
     comparison: ComparisonRecord
     is_number_disowned: bool = False
     """A decision in force calls its NHS number wrong; known of a person's records only."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToldNow:
+    """The live version of a record."""
+
+    key: RecordKey
+    demographics: Demographics
+    event_at: datetime
+    digest: str
 
 
 def comparison_to_json(record: ComparisonRecord) -> str:
@@ -104,16 +111,22 @@ def list_records_by_nhs_number(unit: UnitOfWork, nhs_number: str) -> list[Stored
     return [_record(row) for row in _BY_NHS_NUMBER.rows(unit, nhs_number=nhs_number)]
 
 
-def list_versions(unit: UnitOfWork, number: int) -> list[RecordVersion]:
-    """Every version of a record that was ever accepted, in fold order, errors marked as such."""
-    return [_version(row) for row in unit.rows(_VERSIONS, number=number)]
-
-
 def list_live_contents(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
     """What each of these records says now, as `demographics_to_dict` has it, by record number."""
     assert len(numbers) <= CANDIDATES_MAX, "a list of records is bounded"
     rows = _LIVE_CONTENTS.rows(unit, sorted(numbers))
     return {number: orjson.loads(content) for number, content in rows}
+
+
+def list_current(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, ToldNow]:
+    """What each of these live records says now, by number."""
+    listed, told = sorted(numbers), {}
+    for start in range(0, len(listed), CANDIDATES_MAX):
+        for row in _CURRENT.rows(unit, listed[start : start + CANDIDATES_MAX]):
+            number, source, local_id, content, event_at, digest = row
+            demographics = demographics_from_dict(orjson.loads(content))
+            told[number] = ToldNow(RecordKey(source, local_id), demographics, event_at, digest)
+    return told
 
 
 def list_candidates(
@@ -139,7 +152,58 @@ def list_compared_records(
 def find_comparison(unit: UnitOfWork, key: RecordKey) -> ComparisonRecord | None:
     """How the live record of this key is compared."""
     row = _COMPARISON.first(unit, source=key.source, local_id=key.local_id)
-    return _compared(row[0]) if row and row[0] else None
+    return compared(row[0]) if row and row[0] else None
+
+
+def add_record(unit: UnitOfWork, key: RecordKey, *, at: datetime) -> int:
+    """A record of which nothing is known yet; gives its number."""
+    number: int = _ADD.returned(
+        unit,
+        source=key.source,
+        local_id=key.local_id,
+        state=str(RecordState.RETIRED),
+        registered_at=at,
+    )
+    return number
+
+
+def set_live_record(
+    unit: UnitOfWork,
+    number: int,
+    comparison: ComparisonRecord,
+    *,
+    live_version: int,
+    withheld_nhs_number: str | None,
+) -> None:
+    """The record lives and is compared like this."""
+    _SET.run(
+        unit,
+        its_number=number,
+        state=str(RecordState.LIVE),
+        live_version=live_version,
+        comparison=comparison_to_json(comparison),
+        nhs_number=comparison.nhs_number,
+        withheld_nhs_number=withheld_nhs_number,
+        merged_into=None,
+    )
+
+
+def set_survivor(unit: UnitOfWork, number: int, survivor: int | None) -> None:
+    """The record lives on in another one, whose versions are then its own too; or no longer."""
+    _SET_SURVIVOR.run(unit, its_number=number, merged_into=survivor)
+
+
+def set_gone_record(unit: UnitOfWork, number: int, *, merged_into: int | None) -> None:
+    """The record does not live: its source deleted it, or merged it into another."""
+    _SET_GONE.run(
+        unit,
+        its_number=number,
+        state=str(RecordState.RETIRED if merged_into is None else RecordState.MERGED),
+        merged_into=merged_into,
+        comparison=None,
+        nhs_number=None,
+        withheld_nhs_number=None,
+    )
 
 
 def _record(row: Row) -> StoredRecord:
@@ -157,24 +221,13 @@ def _record(row: Row) -> StoredRecord:
 def _candidate(row: Row) -> StoredCandidate:
     number, source, local_id, person_id, comparison, *disowned = row
     key = RecordKey(source, local_id)
-    return StoredCandidate(number, key, person_id, _compared(comparison), any(disowned))
+    return StoredCandidate(number, key, person_id, compared(comparison), any(disowned))
 
 
-@lru_cache(maxsize=4_096)
-def _compared(text: str) -> ComparisonRecord:
-    """One person asked about twice in a minute is decoded once."""
+@lru_cache(maxsize=65_536)
+def compared(text: str) -> ComparisonRecord:
+    """The inverse of `comparison_to_json`; a record met again soon is decoded once."""
     return comparison_from_json(text)
-
-
-def _version(row: Any) -> RecordVersion:
-    return RecordVersion(
-        key=RecordKey(row.source, row.local_id),
-        demographics=demographics_from_dict(orjson.loads(row.content)),
-        event_at=row.event_at,
-        sequence=row.sequence,
-        digest=row.digest,
-        is_entered_in_error=row.state == VersionState.ENTERED_IN_ERROR,
-    )
 
 
 _OPEN_LINK: Final = sa.and_(link.c.record == source_record.c.number, link.c.valid_to.is_(None))
@@ -207,18 +260,21 @@ _BY_NHS_NUMBER: Final = PreparedQuery(
     .order_by(source_record.c.number)
     .limit(PAGE_ITEMS_MAX)
 )
-_VERSIONS: Final = (
-    sa.select(record_version, source_record.c.source, source_record.c.local_id)
-    .join(source_record, source_record.c.number == record_version.c.record)
-    .where(
-        record_version.c.record == sa.bindparam("number"),
-        record_version.c.state != VersionState.HELD,
-    )
-    .order_by(record_version.c.event_at, record_version.c.sequence, record_version.c.digest)
-    .limit(VERSIONS_MAX)
-)
 _LIVE_CONTENTS: Final = PreparedQuery(
     sa.select(source_record.c.number, record_version.c.content)
+    .join(record_version, record_version.c.number == source_record.c.live_version)
+    .where(source_record.c.number.in_(sa.bindparam("numbers", expanding=True))),
+    list_name="numbers",
+)
+_CURRENT: Final = PreparedQuery(
+    sa.select(
+        source_record.c.number,
+        source_record.c.source,
+        source_record.c.local_id,
+        record_version.c.content,
+        record_version.c.event_at,
+        record_version.c.digest,
+    )
     .join(record_version, record_version.c.number == source_record.c.live_version)
     .where(source_record.c.number.in_(sa.bindparam("numbers", expanding=True))),
     list_name="numbers",
@@ -272,3 +328,17 @@ _COMPARISON: Final = PreparedQuery(
         source_record.c.state == RecordState.LIVE,
     )
 )
+_ADD: Final = insert_numbered(source_record, "source", "local_id", "state", "registered_at")
+_SET: Final = update_of(
+    source_record,
+    "state",
+    "live_version",
+    "comparison",
+    "nhs_number",
+    "withheld_nhs_number",
+    "merged_into",
+)
+_SET_GONE: Final = update_of(
+    source_record, "state", "comparison", "nhs_number", "withheld_nhs_number", "merged_into"
+)
+_SET_SURVIVOR: Final = update_of(source_record, "merged_into")

@@ -360,6 +360,12 @@ task = sa.Table(
         where="closed_at IS NULL",
     ),
     index(
+        "question_digest",
+        why="questions that a steward took note of without a decision are not asked again",
+        name="ix_task_noted_question",
+        where="decision IS NULL AND state = 'decided'",
+    ),
+    index(
         sa.text("priority DESC"),
         "number",
         why="the work list: open tasks, most urgent and then oldest first",

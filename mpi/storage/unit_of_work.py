@@ -6,7 +6,7 @@ block ends, and undone if the block raises; nothing is acknowledged before the b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -40,6 +40,36 @@ class UnitOfWork:
         driver: Any = self.connection.connection.driver_connection
         rows: list[Any] = driver.execute(text, parameters).fetchall()
         return rows
+
+    def driver_run(self, text: str, parameters: dict[str, Any]) -> None:
+        """Run text in the driver's own form for its effect."""
+        driver: Any = self.connection.connection.driver_connection
+        driver.execute(text, parameters)
+
+    def driver_run_many(self, text: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Run one text for many sets of values."""
+        driver: Any = self.connection.connection.driver_connection
+        driver.cursor().executemany(text, rows)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Part of the unit that is undone alone if its block raises."""
+        self.connection.exec_driver_sql("SAVEPOINT work")
+        is_done = False
+        try:
+            yield
+            is_done = True
+        finally:
+            if not is_done and self.is_open:
+                self.connection.exec_driver_sql("ROLLBACK TO work")
+            if self.is_open:
+                self.connection.exec_driver_sql("RELEASE work")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the transaction still stands: a full disk makes SQLite undo it by itself."""
+        driver: Any = self.connection.connection.driver_connection
+        return bool(driver.in_transaction) if self.is_sqlite else not driver.closed
 
     def first(self, statement: sa.Executable, **parameters: Any) -> Any | None:
         """The first row, or None."""

@@ -14,14 +14,11 @@ from mpi.domain.records import ComparisonRecord
 from mpi.domain.tasks import TaskType
 from mpi.errors import UnknownPerson, UnknownRecord, UnknownTask
 from mpi.storage.audit import AuditEvent, add_audit_events, list_audit_events
-from mpi.storage.decisions import (
-    list_decisions_in_force,
-    number_trust_for,
-    read_number_trust,
-)
 from mpi.storage.engine import Store
+from mpi.storage.graph import list_decisions_in_force
 from mpi.storage.links import find_edge, find_link, list_links
 from mpi.storage.models import find_release_in_force, put_release_in_force
+from mpi.storage.number_statuses import number_trust_for, read_number_trust
 from mpi.storage.outbox import OutboxEvent, add_events, list_events, number_events
 from mpi.storage.persons import get_person, list_holders, list_persons, list_successors
 from mpi.storage.records import (
@@ -35,7 +32,6 @@ from mpi.storage.records import (
     list_live_contents,
     list_records,
     list_records_by_nhs_number,
-    list_versions,
 )
 from mpi.storage.tables import (
     PersonState,
@@ -49,6 +45,7 @@ from mpi.storage.tables import (
 )
 from mpi.storage.tasks import count_open_tasks, get_task, list_open_tasks, list_open_tasks_of
 from mpi.storage.unit_of_work import UnitOfWork, reading, writing
+from mpi.storage.versions import list_versions_of
 from tests.small_region import LOADED_AT, fill, person_id, spec_index
 from tests.strategies import EXAMPLES, records
 
@@ -102,7 +99,8 @@ def test_records_are_found_by_number_and_nhs_number(unit: UnitOfWork) -> None:
 
 
 def test_versions_and_contents_come_back_as_sent(unit: UnitOfWork) -> None:
-    (version,) = list_versions(unit, 2)
+    (stored,) = list_versions_of(unit, RecordKey("ed", "E/7"), [2])
+    version = stored.version
     assert (version.demographics.given_name, version.event_at) == ("Adah", LOADED_AT)
     assert list_live_contents(unit, [5])[5]["family_name"] == "Haddad"
 

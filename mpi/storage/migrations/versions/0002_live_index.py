@@ -39,6 +39,14 @@ def upgrade() -> None:
             sqlite_where=is_known,
             postgresql_where=is_known,
         )
+    is_noted = sa.text("decision IS NULL AND state = 'decided'")
+    op.create_index(
+        "ix_task_noted_question",
+        "task",
+        ["question_digest"],
+        sqlite_where=is_noted,
+        postgresql_where=is_noted,
+    )
     op.execute("UPDATE record_version SET is_error = true WHERE state = 'entered_in_error'")
     _create_decision_version()
     _create_request_outcome()
@@ -54,6 +62,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("crowded_key", "request_outcome", "decision_version"):
         op.drop_table(table)
+    op.drop_index("ix_task_noted_question", "task")
     op.drop_index("ix_source_record_merged_into", "source_record")
     op.drop_index("ix_source_record_withheld_nhs_number", "source_record")
     _drop_status_decision()

@@ -1,0 +1,131 @@
+"""What every act that changes the index has in common: a cause, one transaction, a trail."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from mpi.clock import Clock
+from mpi.domain.identifiers import RecordKey
+from mpi.services.cause import Cause
+from mpi.services.disclosure import Recipient
+from mpi.services.linkage_index import LinkageIndex, require_release_in_force
+from mpi.services.questions import TaskChanges, put_overlays
+from mpi.services.relink import Relinked, relink
+from mpi.services.restate import Restated, restate
+from mpi.storage.audit import AuditEvent, add_audit_events
+from mpi.storage.locks import Locks
+from mpi.storage.outbox import add_events
+from mpi.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What somebody does to the index, before it is known what comes of it."""
+
+    index: LinkageIndex
+    recipient: Recipient
+    clock: Clock
+    action: str = field(kw_only=True)
+    """Its name in the audit trail."""
+    reason: str = field(kw_only=True)
+    """Its name in events."""
+    is_explained: bool = field(default=False, kw_only=True)
+
+    def cause(self, unit: UnitOfWork, *, decision: int | None = None) -> Cause:
+        """The cause of what is written in this transaction.
+
+        Raises:
+            Unavailable: If the store was linked with another release than the one in use.
+        """
+        return Cause(
+            actor=self.recipient.actor,
+            purpose=self.recipient.purpose,
+            request_id=self.recipient.request_id,
+            reason=self.reason,
+            at=self.clock.now(),
+            model=require_release_in_force(unit, self.index.model.digest),
+            decision=decision,
+            is_explained=self.is_explained or decision is not None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What came of an act."""
+
+    restated: Restated
+    relinked: Relinked
+    overlays: TaskChanges
+
+    @property
+    def tasks_opened(self) -> tuple[int, ...]:
+        return tuple(sorted({*self.relinked.tasks.opened, *self.overlays.opened}))
+
+
+def carry_out(
+    unit: UnitOfWork,
+    locks: Locks,
+    act: Act,
+    cause: Cause,
+    keys: Mapping[int, RecordKey],
+    *,
+    merged: Mapping[int, int | None] | None = None,
+    seeds: Collection[int] = (),
+) -> Carried:
+    """Restate these records, relink what that touches, and leave the trail.
+
+    Args:
+        unit: Where what was said or decided is written already.
+        locks: What is locked.
+        act: What is done.
+        cause: Stamped on everything.
+        keys: Records whose content may have changed: number -> key.
+        merged: Those of them that their source has merged -> the record they live on in; None
+            takes such a merge back.
+        seeds: Further records whose links may change.
+
+    Raises:
+        MustRetry: If more is touched than was locked.
+    """
+    restated = restate(
+        unit, act.index, locks, keys, merged=merged or {}, model=cause.model, at=cause.at
+    )
+    relinked = relink(
+        unit,
+        act.index,
+        locks,
+        cause,
+        seeds=restated.seeds | set(seeds),
+        stated=restated.stated,
+        gone=restated.gone,
+    )
+    overlays = put_overlays(unit, restated.held, cause=cause)
+    add_events(unit, overlays.events(relinked.person_of, cause))
+    _audit(unit, act, cause, keys, relinked)
+    return Carried(restated, relinked, overlays)
+
+
+def _audit(
+    unit: UnitOfWork, act: Act, cause: Cause, keys: Collection[int], relinked: Relinked
+) -> None:
+    """One row for each record that was stated, and one for each other person that was changed."""
+    told = [(relinked.person_of.get(record), record) for record in keys]
+    named = {person_id for person_id, _ in told}
+    changed = {*relinked.created, *relinked.merged, *relinked.merged.values()} - named
+    add_audit_events(
+        unit,
+        [
+            AuditEvent(
+                action=act.action,
+                actor=cause.actor,
+                purpose=cause.purpose,
+                request_id=cause.request_id,
+                person_id=person_id,
+                record=record,
+                recorded_at=cause.at,
+                detail={"decision": cause.decision} if cause.decision is not None else {},
+            )
+            for person_id, record in [*told, *((person_id, None) for person_id in sorted(changed))]
+        ],
+    )

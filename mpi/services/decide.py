@@ -1,0 +1,215 @@
+"""A steward's word about two persons: the same, or different people.
+
+A decision names records as the steward saw them and outranks every weight. It is data like any
+other: the touched part of the graph is judged anew with it, and without it once it is retracted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mpi.clock import Clock
+from mpi.domain.identifiers import RecordKey
+from mpi.domain.links import DecisionKind
+from mpi.errors import DecisionViolated, InvalidInput, StaleVersion
+from mpi.services.act import Act, carry_out
+from mpi.services.cause import Cause
+from mpi.services.decided import Decided, decided_as, locked_world, run_act
+from mpi.services.disclosure import Recipient
+from mpi.services.evidence import evidence_between
+from mpi.services.linkage_index import LinkageIndex
+from mpi.services.restate import record_keys
+from mpi.services.review import AnsweredTask, answer_task
+from mpi.services.world import World
+from mpi.standardise.numbers import standardise_nhs_number
+from mpi.storage.decisions import add_decision
+from mpi.storage.graph import survivors_of
+from mpi.storage.locks import Locks
+from mpi.storage.number_statuses import (
+    StatedNumber,
+    add_number_status,
+    find_number_status,
+    holders_of,
+    is_successor_of,
+)
+from mpi.storage.records import get_record
+from mpi.storage.tables import NumberStatus
+from mpi.storage.unit_of_work import UnitOfWork
+from mpi.storage.writer import Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What a steward says about the records of two persons."""
+
+    kind: DecisionKind
+    left: tuple[RecordKey, ...]
+    right: tuple[RecordKey, ...]
+    reason: str
+    supersedes: Mapping[str, str] = field(default_factory=dict)
+    """NHS number -> the number that takes its place."""
+    wrong_numbers: tuple[RecordKey, ...] = ()
+    """Records that carry a number which is not theirs."""
+    evidence_digest: str | None = None
+    """Of what the steward saw; None if that is not to be checked."""
+    task: AnsweredTask | None = None
+    """The task that it answers."""
+
+
+def decide(
+    writer: Writer,
+    index: LinkageIndex,
+    proposal: Proposal,
+    recipient: Recipient,
+    *,
+    clock: Clock,
+    is_preview: bool = False,
+) -> Decided:
+    """Take a decision about two persons, or say what it would do.
+
+    Args:
+        writer: Of the store.
+        index: The model in force.
+        proposal: What is said.
+        recipient: The steward.
+        clock: Stamps what is written.
+        is_preview: Undo everything and only tell what it would have been.
+
+    Raises:
+        UnknownRecord, UnknownTask: If what is named does not exist.
+        InvalidInput: If the two sides overlap, or hold two trusted numbers and it is not said
+            which of them is right.
+        DecisionViolated: If a decision in force says the opposite.
+        StaleVersion: If the evidence or the task is not what the steward saw.
+    """
+    reason = f"decided_{proposal.kind}"
+    act = Act(index, recipient, clock, action="decide", reason=reason, is_explained=True)
+    return run_act(
+        writer, lambda unit, locks: _decide(unit, locks, act, proposal), is_preview=is_preview
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Record numbers of what a proposal names, as they live on today."""
+
+    left: frozenset[int]
+    right: frozenset[int]
+    wrong: frozenset[int]
+
+    @property
+    def all(self) -> set[int]:
+        return {*self.left, *self.right}
+
+
+def _decide(unit: UnitOfWork, locks: Locks, act: Act, proposal: Proposal) -> Decided:
+    sides = _sides(unit, proposal)
+    world = locked_world(unit, locks, act, sides.all)
+    evidence = evidence_between(world, act.index, sides.left, sides.right)
+    if proposal.evidence_digest not in (None, evidence.digest):
+        raise StaleVersion("evidence_digest: the evidence has changed since it was shown")
+    _refuse_contradiction(world, proposal.kind, sides)
+    successions = _successions(proposal)
+    if proposal.kind is DecisionKind.SAME:
+        _require_one_number(world, sides, successions)
+    elif successions or sides.wrong:
+        raise InvalidInput("supersedes, wrong_numbers: belong to a decision that two are the same")
+    number = add_decision(
+        unit,
+        proposal.kind,
+        reason=proposal.reason,
+        author=act.recipient.actor,
+        at=act.clock.now(),
+        left=sides.left,
+        right=sides.right,
+        wrong_numbers=sides.wrong,
+        evidence_digest=evidence.digest,
+        seen=evidence.seen,
+    )
+    cause = act.cause(unit, decision=number)
+    for old, new in successions.items():
+        _state_succession(unit, old, new, cause)
+    if proposal.task:
+        answer_task(unit, proposal.task, cause)
+    keys = record_keys(unit, holders_of(unit, successions))
+    carried = carry_out(unit, locks, act, cause, keys, seeds=sides.all)
+    return decided_as(unit, carried, number, evidence.digest)
+
+
+def _sides(unit: UnitOfWork, proposal: Proposal) -> _Sides:
+    left, right, wrong = (
+        _numbers(unit, keys) for keys in (proposal.left, proposal.right, proposal.wrong_numbers)
+    )
+    if not left or not right or left & right:
+        raise InvalidInput("left, right: each must name a record, and none may be on both sides")
+    if not wrong <= left | right:
+        raise InvalidInput("wrong_numbers: must be records of the two sides")
+    return _Sides(left, right, wrong)
+
+
+def _numbers(unit: UnitOfWork, keys: tuple[RecordKey, ...]) -> frozenset[int]:
+    numbers = [get_record(unit, key).number for key in keys]
+    return frozenset(survivors_of(unit, numbers).values())
+
+
+def _refuse_contradiction(world: World, kind: DecisionKind, sides: _Sides) -> None:
+    """Raise DecisionViolated if decisions in force, taken together, say the opposite."""
+    same = [d.left | d.right for d in world.decisions.values() if d.kind is DecisionKind.SAME]
+    if kind is DecisionKind.DIFFERENT:
+        if _united(sides.left, same) & sides.right:
+            raise DecisionViolated("decision: another in force says that they are the same person")
+        return
+    together = _united(sides.left | sides.right, same)
+    for other in world.decisions.values():
+        is_apart = other.kind is DecisionKind.DIFFERENT
+        if is_apart and other.left & together and other.right & together:
+            raise DecisionViolated("decision: another in force says that they are two people")
+
+
+def _united(records: frozenset[int], same: list[frozenset[int]]) -> frozenset[int]:
+    """These records and all that decisions unite with them."""
+    grown = records.union(*[together for together in same if together & records])
+    return records if grown == records else _united(grown, same)
+
+
+def _successions(proposal: Proposal) -> dict[str, str]:
+    """Number -> successor, standardised. Raises InvalidInput if one is no NHS number."""
+    found = {}
+    for old, new in proposal.supersedes.items():
+        number, successor = standardise_nhs_number(old), standardise_nhs_number(new)
+        if number is None or successor is None or number == successor:
+            raise InvalidInput("supersedes: must name two valid, different NHS numbers")
+        found[number] = successor
+    return found
+
+
+def _require_one_number(world: World, sides: _Sides, successions: Mapping[str, str]) -> None:
+    """Two trusted numbers can be one person's only if somebody says which of them is wrong."""
+    disowned = {r for decision in world.decisions.values() for r in decision.disowned_numbers}
+    left, right = (
+        {
+            successions.get(number, number)
+            for record in side - sides.wrong - disowned
+            if record in world.records
+            and (number := world.records[record].comparison.trusted_nhs_number)
+        }
+        for side in (sides.left, sides.right)
+    )
+    if left and right and not left & right:
+        raise InvalidInput(
+            "supersedes, wrong_numbers: the two hold different trusted NHS numbers; say which "
+            "supersedes the other, or which records carry a wrong one"
+        )
+
+
+def _state_succession(unit: UnitOfWork, old: str, new: str, cause: Cause) -> None:
+    known = find_number_status(unit, old)
+    if known is not None and known.successor == new:
+        return
+    if known is not None or is_successor_of(unit, old, new):
+        raise DecisionViolated("supersedes: something else is in force about one of the numbers")
+    stated = StatedNumber(
+        nhs_number=old, status=NumberStatus.SUPERSEDED, successor=new, decision=cause.decision
+    )
+    add_number_status(unit, stated, author=cause.actor, at=cause.at)

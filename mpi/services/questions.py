@@ -1,0 +1,170 @@
+"""Questions that a change raises or settles: tasks are opened, changed and withdrawn with it.
+
+A task is a question about two groups. Groups gain and lose records while a steward looks at them;
+then the task changes instead of being withdrawn and asked again, and its revision tells a late
+answer from a timely one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mpi.domain.events import EventType
+from mpi.domain.identifiers import PersonId
+from mpi.domain.tasks import TaskQuestion, TaskType, question_digest
+from mpi.linkage.overlay import HeldVersion
+from mpi.services.cause import Cause, identity_event
+from mpi.storage.graph import list_standing, survivors_of
+from mpi.storage.outbox import OutboxEvent
+from mpi.storage.tasks import (
+    StoredTask,
+    change_task,
+    list_noted_questions,
+    list_open_tasks_of,
+    open_task,
+    withdraw_task,
+)
+from mpi.storage.unit_of_work import UnitOfWork
+
+OF_HISTORY = frozenset({TaskType.OVERLAY, TaskType.UNEXPLAINED_SPLIT})
+"""Types that do not follow from the graph, so that a look at the graph cannot settle them."""
+
+
+@dataclass(slots=True)
+class TaskChanges:
+    """Numbers of tasks, and a record that each is about."""
+
+    opened: dict[int, int] = field(default_factory=dict)
+    changed: dict[int, int] = field(default_factory=dict)
+    withdrawn: dict[int, int] = field(default_factory=dict)
+
+    def events(self, person_of: Mapping[int, PersonId], cause: Cause) -> list[OutboxEvent]:
+        """What the change feed says of them."""
+        told = (
+            (EventType.TASK_OPENED, self.opened),
+            (EventType.TASK_WITHDRAWN, self.withdrawn),
+        )
+        return [
+            identity_event(cause, type_, person_of.get(record), record=record, task=task)
+            for type_, tasks in told
+            for task, record in tasks.items()
+        ]
+
+
+def put_questions(
+    unit: UnitOfWork,
+    questions: Sequence[TaskQuestion],
+    records: Collection[int],
+    *,
+    cause: Cause,
+) -> TaskChanges:
+    """Make the open tasks about these records those that are asked now.
+
+    Args:
+        unit: Where links are as they shall be.
+        questions: Everything that is to be asked about the records, splits among it.
+        records: What was judged anew; tasks about others stay.
+        cause: Stamped on what is opened and withdrawn.
+    """
+    found = TaskChanges()
+    known = list_open_tasks_of(unit, records)
+    asked = {question_digest(question): question for question in questions}
+    still = {task.question_digest for task in known if task.question_digest in asked}
+    settled = [
+        task for task in known if task.question_digest not in asked and task.type not in OF_HISTORY
+    ]
+    settled += [task for task in known if _has_ended(unit, task)]
+    new = {digest: q for digest, q in asked.items() if digest not in still}
+    noted = list_noted_questions(unit, [d for d, q in new.items() if q.type not in OF_HISTORY])
+    for digest in sorted(new.keys() - noted):
+        _ask(unit, new[digest], settled, found, cause)
+    for task in settled:
+        withdraw(unit, task, found, cause)
+    return found
+
+
+def put_overlays(
+    unit: UnitOfWork, held: Mapping[int, Sequence[HeldVersion]], *, cause: Cause
+) -> TaskChanges:
+    """Make the open overlay tasks of these records those of the versions now held back."""
+    found = TaskChanges()
+    known = [t for t in list_open_tasks_of(unit, held) if t.type is TaskType.OVERLAY]
+    asked = {
+        question_digest(question): question
+        for record, versions in held.items()
+        for question in overlay_questions(record, versions)
+    }
+    settled = [task for task in known if task.question_digest not in asked]
+    for digest in sorted(asked.keys() - {task.question_digest for task in known}):
+        _ask(unit, asked[digest], settled, found, cause)
+    for task in settled:
+        withdraw(unit, task, found, cause)
+    return found
+
+
+def overlay_questions(record: int, held: Sequence[HeldVersion]) -> list[TaskQuestion]:
+    """One question for a record that has versions held back."""
+    if not held:
+        return []
+    return [
+        TaskQuestion(
+            type=TaskType.OVERLAY,
+            left=frozenset({record}),
+            right=frozenset(),
+            match_weight_bits=0.0,
+            reason=min(str(each.reason) for each in held),
+        )
+    ]
+
+
+def withdraw(unit: UnitOfWork, task: StoredTask, found: TaskChanges, cause: Cause) -> None:
+    """Close a task that has settled itself."""
+    withdraw_task(unit, task.number, at=cause.at)
+    found.withdrawn[task.number] = _subject(task.left)
+
+
+def _ask(
+    unit: UnitOfWork,
+    question: TaskQuestion,
+    settled: list[StoredTask],
+    found: TaskChanges,
+    cause: Cause,
+) -> None:
+    """Ask anew, or change the task that asked about the same two sides before."""
+    earlier = next((task for task in settled if _is_same_question(task, question)), None)
+    if earlier is None:
+        found.opened[open_task(unit, question, at=cause.at)] = _subject(question.left)
+    else:
+        settled.remove(earlier)
+        change_task(unit, earlier, question)
+        found.changed[earlier.number] = _subject(question.left)
+
+
+def _is_same_question(task: StoredTask, question: TaskQuestion) -> bool:
+    """Whether both sides still have a record of what was asked."""
+    if (task.type in OF_HISTORY or question.type in OF_HISTORY) and task.type != question.type:
+        return False
+    if not task.right or not question.right:
+        return not task.right and not question.right and bool(task.left & question.left)
+    straight = task.left & question.left and task.right & question.right
+    crossed = task.left & question.right and task.right & question.left
+    return bool(straight or crossed)
+
+
+def _has_ended(unit: UnitOfWork, task: StoredTask) -> bool:
+    """Whether what parted is one person again, or one side of it is no more."""
+    if task.type is not TaskType.UNEXPLAINED_SPLIT:
+        return False
+    left, right = (_persons_of(unit, side) for side in (task.left, task.right))
+    return not left or not right or (left == right and len(left) == 1)
+
+
+def _persons_of(unit: UnitOfWork, records: Iterable[int]) -> set[PersonId]:
+    living = set(survivors_of(unit, list(records)).values())
+    standing = list_standing(unit, living).values()
+    return {each.person_id for each in standing if each.person_id is not None}
+
+
+def _subject(records: Iterable[int]) -> int:
+    return min(records)

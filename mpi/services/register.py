@@ -1,0 +1,294 @@
+"""A source system said something about a record: it is kept for ever, and links follow from it.
+
+Each use case is one transaction: keep what was said, restate the record, relink what that touches,
+audit. It is acknowledged when that is durable. Saying the same twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from mpi.clock import Clock
+from mpi.domain.demographics import Demographics
+from mpi.domain.events import EventType
+from mpi.domain.identifiers import PersonId, RecordKey, parse_record_key
+from mpi.domain.records import RecordVersion, content_digest, content_json, demographics_to_dict
+from mpi.errors import InvalidRecord, UnknownSource
+from mpi.services.act import Act, Carried, carry_out
+from mpi.services.cause import identity_event
+from mpi.services.disclosure import Recipient
+from mpi.services.linkage_index import LinkageIndex
+from mpi.services.restate import blocking_keys_of
+from mpi.storage.graph import list_family, survivors_of
+from mpi.storage.locks import Locks, Wanted, key_locks
+from mpi.storage.outbox import add_events
+from mpi.storage.records import StoredRecord, add_record, find_record, list_records
+from mpi.storage.requests import find_outcome, keep_outcome
+from mpi.storage.unit_of_work import UnitOfWork, reading
+from mpi.storage.versions import StoredVersion, add_version, list_versions_of
+from mpi.storage.writer import Writer
+
+EVENT_SKEW_MAX: Final = timedelta(days=1)
+"""How far ahead of ours a source's clock may be; a later event would stay live for ever."""
+
+
+class Outcome(StrEnum):
+    """What a registration did to the record."""
+
+    NEW = "new"
+    """It is the first of a new person."""
+    LINKED = "linked"
+    """It belongs to a person who has other records, or still belongs to its person."""
+    MOVED = "moved"
+    """It belongs to another person than before."""
+    MERGED = "merged"
+    """It made two persons one."""
+    HELD = "held"
+    """It contradicts what the record said before and waits for a steward."""
+    UNCHANGED = "unchanged"
+    """It was known already."""
+    DELETED = "deleted"
+    """The record lives no longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """What became of what was said; ids only."""
+
+    record: RecordKey
+    outcome: Outcome
+    person_id: PersonId | None
+    """Whose the record is; None unless it lives."""
+    match_weight_bits: float | None
+    """Of its heaviest edge to another record of the person."""
+    explained_by: RecordKey | None
+    """The record at the other end of that edge: ask to have the two explained."""
+    tasks_opened: tuple[int, ...]
+    is_complete: bool
+    """False if the record shares a value with so many others that it was not compared by it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One version of one record, as a source sends it."""
+
+    key: RecordKey
+    demographics: Demographics
+    event_at: datetime
+    sequence: int = 0
+    is_entered_in_error: bool = False
+    request_key: str | None = None
+    """The sender's own key of this message: sent again, it gets its first outcome."""
+
+    def version(self) -> RecordVersion:
+        """What is kept."""
+        content = content_json(demographics_to_dict(self.demographics))
+        return RecordVersion(
+            key=self.key,
+            demographics=self.demographics,
+            event_at=self.event_at,
+            sequence=self.sequence,
+            digest=content_digest(content),
+            is_entered_in_error=self.is_entered_in_error,
+        )
+
+
+def register(
+    writer: Writer,
+    index: LinkageIndex,
+    statement: Statement,
+    recipient: Recipient,
+    *,
+    clock: Clock,
+) -> Registered:
+    """Keep a version of a record and link what follows from it.
+
+    Args:
+        writer: Of the store.
+        index: The model in force, with the source systems.
+        statement: What the source says.
+        recipient: Who says it.
+        clock: Stamps what is written.
+
+    Raises:
+        UnknownSource: If no mapping names the source system.
+        InvalidRecord: If the event lies in the future.
+        Conflict: If the request's key was used for another message.
+    """
+    return submit_registration(writer, index, statement, recipient, clock=clock).result()
+
+
+def submit_registration(
+    writer: Writer,
+    index: LinkageIndex,
+    statement: Statement,
+    recipient: Recipient,
+    *,
+    clock: Clock,
+) -> Future[Registered]:
+    """`register` without waiting, so that many of one caller can share a commit."""
+    require_known_source(index, statement.key)
+    require_past(statement.event_at, clock)
+    version = statement.version()
+    act = Act(index, recipient, clock, action="register", reason="registered")
+    wanted = None if writer.store.is_sqlite else _wanted(writer, index, version)
+
+    def work(unit: UnitOfWork, locks: Locks) -> Registered:
+        return _once(unit, locks, act, version, statement.request_key)
+
+    return writer.submit(work, wanted=wanted)
+
+
+def require_known_source(index: LinkageIndex, key: RecordKey) -> None:
+    """Raise UnknownSource unless a mapping of the installation names the record's source."""
+    if key.source not in index.mapping_digests:
+        raise UnknownSource("source: no mapping of this installation names it")
+
+
+def require_past(event_at: datetime, clock: Clock) -> None:
+    """Raise InvalidRecord if an event lies ahead of our clock by more than a day."""
+    if event_at > clock.now() + EVENT_SKEW_MAX:
+        raise InvalidRecord("event_at: must not lie in the future")
+
+
+def _wanted(writer: Writer, index: LinkageIndex, version: RecordVersion) -> Wanted:
+    """The locks that a registration needs, as far as can be seen from outside of it."""
+    with reading(writer.store) as unit:
+        stored = find_record(unit, version.key)
+        numbers = _whole(unit, stored.number) if stored else []
+        keys = blocking_keys_of(unit, index, version.key, numbers, version)
+    return Wanted(keys=key_locks([version.key], keys))
+
+
+def _whole(unit: UnitOfWork, number: int) -> list[int]:
+    survivor = survivors_of(unit, [number])[number]
+    return [survivor, *list_family(unit, [survivor])]
+
+
+def _once(
+    unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion, request_key: str | None
+) -> Registered:
+    """Register unless this very request was carried out before."""
+    if request_key is None:
+        return _register(unit, locks, act, version)
+    caller = act.recipient.actor
+    digest = content_digest(f"{version.key} {version.order} {version.is_entered_in_error}")
+    known = find_outcome(unit, caller, request_key, digest)
+    if known is not None:
+        return _registered_from(known)
+    registered = _register(unit, locks, act, version)
+    answer = _registered_to(registered)
+    keep_outcome(unit, caller, request_key, digest, answer, at=act.clock.now())
+    return registered
+
+
+def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) -> Registered:
+    cause = act.cause(unit)
+    stored = find_record(unit, version.key)
+    number = stored.number if stored else add_record(unit, version.key, at=cause.at)
+    survivor = survivors_of(unit, [number])[number] if stored else number
+    known = _known_versions(unit, version.key, survivor) if stored else []
+    is_repeated = any(
+        (each.version.order, each.version.is_entered_in_error)
+        == (version.order, version.is_entered_in_error)
+        for each in known
+    )
+    if stored and is_repeated and stored.person_id is not None:
+        return unchanged(stored)
+    if not is_repeated:
+        mapping = act.index.mapping_digests.get(version.key.source)
+        add_version(unit, number, version, received_at=cause.at, mapping_digest=mapping)
+    keys = {survivor: version.key if survivor == number else _key_of(unit, survivor)}
+    carried = carry_out(unit, locks, act, cause, keys)
+    held = {each.version.order for each in carried.restated.held[survivor]}
+    if version.order in held:
+        person_id = carried.relinked.person_of.get(survivor)
+        event = identity_event(cause, EventType.HELD, person_id, record=survivor)
+        add_events(unit, [event])
+        outcome = Outcome.HELD
+    else:
+        outcome = outcome_of(carried, survivor, is_same=_is_confirmed(known, version))
+    return registered_as(unit, carried, version.key, survivor, outcome)
+
+
+def _known_versions(unit: UnitOfWork, key: RecordKey, survivor: int) -> list[StoredVersion]:
+    return list_versions_of(unit, key, [survivor, *list_family(unit, [survivor])])
+
+
+def _is_confirmed(known: list[StoredVersion], version: RecordVersion) -> bool:
+    """Whether the version says what the last one before it said."""
+    earlier = [each.version for each in known if each.version.order < version.order]
+    return bool(earlier) and earlier[-1].digest == version.digest
+
+
+def _key_of(unit: UnitOfWork, number: int) -> RecordKey:
+    return list_records(unit, [number])[0].key
+
+
+def unchanged(stored: StoredRecord) -> Registered:
+    """The answer to what was known already."""
+    return Registered(
+        record=stored.key,
+        outcome=Outcome.UNCHANGED,
+        person_id=stored.person_id,
+        match_weight_bits=None,
+        explained_by=None,
+        tasks_opened=(),
+        is_complete=True,
+    )
+
+
+def outcome_of(carried: Carried, record: int, *, is_same: bool = False) -> Outcome:
+    """What happened to one record; `is_same` if it says what it said before."""
+    found = carried.relinked
+    before, after = found.before.get(record), found.person_of.get(record)
+    if after is None:
+        return Outcome.DELETED
+    if before is None and after in found.created:
+        return Outcome.NEW
+    if found.merged:
+        return Outcome.MERGED
+    if before not in (None, after):
+        return Outcome.MOVED
+    return Outcome.UNCHANGED if is_same and before == after else Outcome.LINKED
+
+
+def registered_as(
+    unit: UnitOfWork, carried: Carried, key: RecordKey, record: int, outcome: Outcome
+) -> Registered:
+    """The answer about one record of what was carried out."""
+    found = carried.relinked
+    heaviest = found.heaviest.get(record)
+    return Registered(
+        record=key,
+        outcome=outcome,
+        person_id=found.person_of.get(record),
+        match_weight_bits=heaviest.match_weight_bits if heaviest else None,
+        explained_by=_key_of(unit, heaviest.other(record)) if heaviest else None,
+        tasks_opened=carried.tasks_opened,
+        is_complete=carried.restated.is_complete,
+    )
+
+
+def _registered_to(registered: Registered) -> dict[str, Any]:
+    plain = asdict(registered)
+    plain["record"] = str(registered.record)
+    plain["explained_by"] = str(registered.explained_by) if registered.explained_by else None
+    return plain
+
+
+def _registered_from(plain: dict[str, Any]) -> Registered:
+    other = plain["explained_by"]
+    return Registered(
+        record=parse_record_key(plain["record"]),
+        outcome=Outcome(plain["outcome"]),
+        person_id=plain["person_id"],
+        match_weight_bits=plain["match_weight_bits"],
+        explained_by=parse_record_key(other) if other else None,
+        tasks_opened=tuple(plain["tasks_opened"]),
+        is_complete=plain["is_complete"],
+    )

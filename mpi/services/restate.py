@@ -1,0 +1,331 @@
+"""What a record says now, after a version, verdict, deletion or number status has come or gone.
+
+The record is folded from all its versions and standardised anew; its blocking keys and edges
+follow. Whose it then is, is the business of `mpi.services.relink`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mpi.domain.identifiers import NumberTrust, PersonId, RecordKey
+from mpi.domain.links import Edge, rounded_bits
+from mpi.domain.records import ComparisonRecord, RecordVersion
+from mpi.limits import BLOCK_RECORDS_MAX
+from mpi.linkage.overlay import AcceptedVersions, HeldVersion, accept_versions
+from mpi.services.linkage_index import LinkageIndex
+from mpi.standardise.numbers import standardise_nhs_number
+from mpi.standardise.record import standardise
+from mpi.storage.crowded import add_crowded
+from mpi.storage.graph import (
+    StandingRecord,
+    drop_edges,
+    list_crowded,
+    list_edges_of,
+    list_family,
+    list_holders_of_keys,
+    list_records_at_home,
+    list_standing,
+    put_edges,
+    replace_keys,
+)
+from mpi.storage.locks import Locks
+from mpi.storage.number_statuses import number_trust_for
+from mpi.storage.records import list_records, set_gone_record, set_live_record, set_survivor
+from mpi.storage.tables import VersionState
+from mpi.storage.unit_of_work import UnitOfWork
+from mpi.storage.versions import StoredVersion, list_versions_of, set_version_states
+
+
+@dataclass(slots=True)
+class Restated:
+    """What came of restating some records."""
+
+    seeds: set[int] = field(default_factory=set)
+    """Records from which everything that may have changed hands can be reached."""
+    stated: set[int] = field(default_factory=set)
+    """The live records among those restated."""
+    gone: list[StandingRecord] = field(default_factory=list)
+    """Records that lived before and live no longer, as they stood."""
+    held: dict[int, tuple[HeldVersion, ...]] = field(default_factory=dict)
+    """Record -> its versions that wait for a steward; of every record restated."""
+    is_complete: bool = True
+    """False if some record shares a value with so many others that it was not compared by it."""
+
+
+def restate(
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    locks: Locks,
+    keys: Mapping[int, RecordKey],
+    *,
+    merged: Mapping[int, int | None],
+    model: int,
+    at: datetime,
+) -> Restated:
+    """Fold these records anew and write what follows from it, short of whose they are.
+
+    Args:
+        unit: Where to write; everything is read and written in it.
+        index: The model in force.
+        locks: What is locked.
+        keys: Record number -> key, of records that exist.
+        merged: Those of them that their source merges now -> the record they live on in; None
+            takes a merge back.
+        model: The store's number of the model release.
+        at: The present instant.
+
+    Raises:
+        MustRetry: If more must be locked first.
+    """
+    before = list_standing(unit, keys)
+    for number, survivor in merged.items():
+        set_survivor(unit, number, survivor)
+    folds = {
+        number: _fold(unit, index, number, key)
+        for number, key in keys.items()
+        if merged.get(number) is None
+    }
+    changes = [
+        _Change(
+            number,
+            before.get(number),
+            folds.get(number),
+            index.keys_of(before[number].comparison) if number in before else frozenset(),
+        )
+        for number in keys
+    ]
+    wanted = {k for change in changes for k in (change.keys_before | change.keys_after(index))}
+    locks.require_keys(list(keys.values()), wanted)
+    found = Restated()
+    for change in changes:
+        _write_record(unit, index, change, merged.get(change.number), found)
+    _write_edges(unit, index, changes, found, model=model, at=at)
+    return found
+
+
+def blocking_keys_of(
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    key: RecordKey,
+    records: Collection[int],
+    saying: RecordVersion,
+) -> frozenset[int]:
+    """The values by which a record is found now or will be once it says this: what to lock."""
+    stored = list_versions_of(unit, key, records) if records else []
+    told = [each.version for each in stored]
+    found: set[int] = set()
+    for versions in (told, [*told, saying]):
+        if versions:
+            trust = _number_trust(unit, index, versions)
+            judged = accept_versions(versions, trust, index.name_rule)
+            if judged.record is not None:
+                found |= index.keys_of(standardise(judged.record, trust))
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """A record as its versions have it."""
+
+    versions: Sequence[StoredVersion]
+    judged: AcceptedVersions
+    comparison: ComparisonRecord | None
+    withheld_nhs_number: str | None
+
+    @property
+    def live_version(self) -> int:
+        assert self.judged.record is not None, "a record that does not live has no live version"
+        order = self.judged.record.live.order
+        return next(each.number for each in self.versions if each.version.order == order)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A record before and after."""
+
+    number: int
+    before: StandingRecord | None
+    fold: _Fold | None
+    """None if its source merged it into another."""
+    keys_before: frozenset[int]
+
+    @property
+    def after(self) -> ComparisonRecord | None:
+        return self.fold.comparison if self.fold else None
+
+    def keys_after(self, index: LinkageIndex) -> frozenset[int]:
+        return index.keys_of(self.after) if self.after is not None else frozenset()
+
+
+def _fold(unit: UnitOfWork, index: LinkageIndex, number: int, key: RecordKey) -> _Fold:
+    stored = list_versions_of(unit, key, [number, *list_family(unit, [number])])
+    versions = [each.version for each in stored]
+    if not versions:
+        return _Fold((), AcceptedVersions(None, ()), None, None)
+    trust = _number_trust(unit, index, versions)
+    judged = accept_versions(versions, trust, index.name_rule)
+    if judged.record is None:
+        return _Fold(stored, judged, None, None)
+    comparison = standardise(judged.record, trust)
+    number_stated = standardise_nhs_number(judged.record.live.demographics.nhs_number)
+    withheld = number_stated if number_stated != comparison.nhs_number else None
+    return _Fold(stored, judged, comparison, withheld)
+
+
+def _number_trust(
+    unit: UnitOfWork, index: LinkageIndex, versions: Iterable[RecordVersion]
+) -> NumberTrust:
+    """The model's trust with what is known of the numbers that these versions state."""
+    stated = index.model.number_trust
+    numbers = {standardise_nhs_number(version.demographics.nhs_number) for version in versions}
+    disputed, superseded = set(stated.disputed), dict(stated.superseded)
+    for number in numbers:
+        if number is not None:
+            known = number_trust_for(unit, stated, number)
+            disputed |= known.disputed
+            superseded.update(known.superseded)
+    return NumberTrust(
+        statuses=stated.statuses,
+        sources=stated.sources,
+        disputed=frozenset(disputed),
+        superseded=superseded,
+    )
+
+
+def _write_record(
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    change: _Change,
+    merged_into: int | None,
+    found: Restated,
+) -> None:
+    number, fold = change.number, change.fold
+    if fold is not None:
+        set_version_states(unit, _changed_states(fold))
+        found.held[number] = fold.judged.held
+    else:
+        found.held[number] = ()
+    after = change.keys_after(index)
+    replace_keys(unit, number, added=after - change.keys_before, removed=change.keys_before - after)
+    if fold is not None and fold.comparison is not None:
+        set_live_record(
+            unit,
+            number,
+            fold.comparison,
+            live_version=fold.live_version,
+            withheld_nhs_number=fold.withheld_nhs_number,
+        )
+        found.stated.add(number)
+    else:
+        set_gone_record(unit, number, merged_into=merged_into)
+        if change.before is not None:
+            found.gone.append(change.before)
+
+
+def _changed_states(fold: _Fold) -> list[tuple[int, VersionState]]:
+    held = {each.version.order for each in fold.judged.held}
+    record = fold.judged.record
+    accepted = {each.order for each in record.versions} if record else set()
+    changed = []
+    for each in fold.versions:
+        order = each.version.order
+        if order in held:
+            state = VersionState.HELD
+        elif record is None or order in accepted or each.version.is_deletion:
+            state = VersionState.ACCEPTED
+        else:
+            state = VersionState.ENTERED_IN_ERROR
+        if each.version.is_entered_in_error and order not in accepted:
+            state = VersionState.ENTERED_IN_ERROR
+        if state is not each.state:
+            changed.append((each.number, state))
+    return changed
+
+
+def _write_edges(
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    changes: Sequence[_Change],
+    found: Restated,
+    *,
+    model: int,
+    at: datetime,
+) -> None:
+    """The edges of the records at hand, which are compared with one another as well."""
+    numbers = [change.number for change in changes]
+    known = {(each.left, each.right): each for each in list_edges_of(unit, numbers)}
+    found.seeds |= {end for pair in known for end in pair} | set(numbers)
+    found.seeds |= _home_mates(unit, changes)
+    weighed: dict[tuple[int, int], Edge] = {}
+    for change in changes:
+        if change.after is not None:
+            weighed |= _edges_of(unit, index, change, found, known, at)
+    new = [edge for pair, edge in weighed.items() if known.get(pair) != edge]
+    put_edges(unit, new, model=model, known=known.values())
+    drop_edges(unit, [edge for pair, edge in known.items() if pair not in weighed])
+    found.seeds |= {end for pair in weighed for end in pair}
+
+
+def _home_mates(unit: UnitOfWork, changes: Iterable[_Change]) -> set[int]:
+    """Those at the home of a record that comes back: it may have been given to others."""
+    returned = [c.number for c in changes if c.before is None and c.after is not None]
+    standing = list_standing(unit, returned).values()
+    homes: set[PersonId] = {each.home_id for each in standing if each.home_id is not None}
+    return list_records_at_home(unit, homes) if homes else set()
+
+
+def _edges_of(
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    change: _Change,
+    found: Restated,
+    known: Mapping[tuple[int, int], Edge],
+    at: datetime,
+) -> dict[tuple[int, int], Edge]:
+    """The pair -> edge of one record with every other that it is compared with."""
+    comparison = change.after
+    assert comparison is not None, "only a live record has edges"
+    keys = change.keys_after(index)
+    candidates = _candidates(unit, keys, found, at)
+    if not found.is_complete:
+        # What was found through a crowded value before stays: no count ever removes an edge.
+        candidates |= {end for pair in known if change.number in pair for end in pair}
+    candidates.discard(change.number)
+    prepared = index.scorer.prepare(comparison)
+    edges: dict[tuple[int, int], Edge] = {}
+    for other in list_standing(unit, candidates).values():
+        if not found.is_complete and not keys & index.keys_of(other.comparison):
+            continue
+        bits = rounded_bits(index.scorer.weight(prepared, index.scorer.prepare(other.comparison)))
+        if bits >= index.rules.review_bits or _share_trusted_number(comparison, other.comparison):
+            pair = (min(change.number, other.number), max(change.number, other.number))
+            edges[pair] = Edge(*pair, bits)
+    return edges
+
+
+def _candidates(unit: UnitOfWork, keys: frozenset[int], found: Restated, at: datetime) -> set[int]:
+    """Records that share a blocking key; one that has outgrown the limit is noted and left out."""
+    holders: dict[int, list[int]] = defaultdict(list)
+    for key, record in list_holders_of_keys(unit, keys):
+        holders[key].append(record)
+    crowded = {key: len(held) for key, held in holders.items() if len(held) > BLOCK_RECORDS_MAX}
+    for key, records_count in crowded.items():
+        add_crowded(unit, key, records_count=records_count, at=at)
+        del holders[key]
+    if crowded or (len(holders) < len(keys) and list_crowded(unit, keys)):
+        found.is_complete = False
+    return {record for held in holders.values() for record in held}
+
+
+def _share_trusted_number(left: ComparisonRecord, right: ComparisonRecord) -> bool:
+    number = left.trusted_nhs_number
+    return number is not None and number == right.trusted_nhs_number
+
+
+def record_keys(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, RecordKey]:
+    """Number -> key of records that exist."""
+    return {stored.number: stored.key for stored in list_records(unit, numbers)}

@@ -1,0 +1,148 @@
+"""The part of the link graph that a change can touch, read whole: what `partition` judges anew.
+
+Persons are a function of connected components, so whatever is connected with a change by link
+edges, by *same* decisions or by a remembered id is judged again. Groups across an edge of the
+review band are read too, because questions name whole groups, but nothing is written about them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mpi.domain.identifiers import PersonId
+from mpi.domain.links import Decision, DecisionKind, Edge
+from mpi.domain.records import ComparisonRecord
+from mpi.domain.tasks import TaskQuestion
+from mpi.linkage.homes import Group
+from mpi.linkage.partition import partition
+from mpi.services.linkage_index import LinkageIndex
+from mpi.storage.graph import (
+    StandingRecord,
+    list_decisions_about,
+    list_edges_of,
+    list_records_remembering,
+    list_standing,
+    survivors_of,
+)
+from mpi.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(slots=True)
+class World:
+    """Records with the edges and decisions between them."""
+
+    records: dict[int, StandingRecord] = field(default_factory=dict)
+    """Every live record read: the touched ones and their neighbours across review edges."""
+    touched: set[int] = field(default_factory=set)
+    edges: dict[tuple[int, int], Edge] = field(default_factory=dict)
+    decisions: dict[int, Decision] = field(default_factory=dict)
+
+    def link_edges(self, index: LinkageIndex) -> list[Edge]:
+        """The link edges between touched records."""
+        link_bits = index.rules.link_bits
+        return [
+            edge
+            for edge in self.edges.values()
+            if edge.match_weight_bits >= link_bits
+            and edge.left in self.touched
+            and edge.right in self.touched
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the evidence and the decisions make of a world; only touched records are in it."""
+
+    groups: list[Group]
+    undecided: list[Group]
+    """The groups that there would be without decisions: homes follow them."""
+    questions: list[TaskQuestion]
+    """Those that name a touched record."""
+
+
+def read_world(unit: UnitOfWork, index: LinkageIndex, seeds: Iterable[int]) -> World:
+    """The world around these records, whether they live or not."""
+    world = World()
+    world.touched = _close(unit, index, world, set(seeds))
+    across = {end for pair in world.edges for end in pair} - world.touched
+    _close(unit, index, world, across)
+    return world
+
+
+def judge(world: World, index: LinkageIndex) -> Judged:
+    """Partition a world, with its decisions and without them."""
+    compared = {number: standing.comparison for number, standing in world.records.items()}
+    edges = [
+        edge for edge in world.edges.values() if edge.left in compared and edge.right in compared
+    ]
+    decisions = list(world.decisions.values())
+    found = partition(
+        compared,
+        edges,
+        decisions,
+        index.rules,
+        source=lambda number: world.records[number].key.source,
+    )
+    groups = [group for group in found.groups if group <= world.touched]
+    undecided = groups
+    if decisions:
+        without = partition(compared, edges, (), index.rules)
+        undecided = [group for group in without.groups if group <= world.touched]
+    return Judged(groups, undecided, _about(found.questions, world.touched))
+
+
+def _about(questions: Iterable[TaskQuestion], touched: set[int]) -> list[TaskQuestion]:
+    return [
+        question
+        for question in questions
+        if not touched.isdisjoint(question.left) or not touched.isdisjoint(question.right)
+    ]
+
+
+def _close(unit: UnitOfWork, index: LinkageIndex, world: World, frontier: set[int]) -> set[int]:
+    """Adds whatever is connected with the frontier, and gives the live records reached."""
+    reached: set[int] = set()
+    asked: set[int] = set()
+    while frontier:
+        asked |= frontier
+        standing = list_standing(unit, frontier)
+        world.records.update(standing)
+        reached |= standing.keys()
+        beyond = _linked(unit, index, world, standing.keys())
+        beyond |= _decided(unit, world, standing.keys())
+        beyond |= _remembering(unit, standing.values())
+        frontier = beyond - asked
+    return reached
+
+
+def _linked(
+    unit: UnitOfWork, index: LinkageIndex, world: World, numbers: Iterable[int]
+) -> set[int]:
+    beyond: set[int] = set()
+    for edge in list_edges_of(unit, list(numbers)):
+        world.edges[edge.left, edge.right] = edge
+        if edge.match_weight_bits >= index.rules.link_bits:
+            beyond.update((edge.left, edge.right))
+    return beyond
+
+
+def _decided(unit: UnitOfWork, world: World, numbers: Iterable[int]) -> set[int]:
+    beyond: set[int] = set()
+    for decision in list_decisions_about(unit, list(numbers)):
+        world.decisions[decision.number] = decision
+        if decision.kind is DecisionKind.SAME:
+            beyond |= decision.left | decision.right
+    return beyond
+
+
+def _remembering(unit: UnitOfWork, standing: Iterable[StandingRecord]) -> set[int]:
+    """Whoever else remembers the same id: it belongs to the one who has remembered it longest."""
+    ids: set[PersonId] = {r.remembered_id for r in standing if r.remembered_id is not None}
+    return list_records_remembering(unit, ids) if ids else set()
+
+
+def live_records(unit: UnitOfWork, numbers: Iterable[int]) -> dict[int, ComparisonRecord]:
+    """How records that were named once are compared today, merged ones by their survivors."""
+    living = set(survivors_of(unit, list(numbers)).values())
+    return {n: standing.comparison for n, standing in list_standing(unit, living).items()}

@@ -1,0 +1,305 @@
+"""The link graph as stored: which records stand where, the edges and decisions between them.
+
+What is read here decides who is one person, so a writer reads it under the locks of
+`mpi.storage.locks` and reads it again after it got them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from mpi.domain.identifiers import PersonId, RecordKey
+from mpi.domain.links import Decision, DecisionKind, Edge, SeenEvidence, VetoReason
+from mpi.domain.records import ComparisonRecord
+from mpi.storage.prepared import PreparedQuery, delete_from, insert_into, update_of
+from mpi.storage.records import compared
+from mpi.storage.tables import (
+    blocking_key,
+    crowded_key,
+    decision,
+    decision_record,
+    edge,
+    home,
+    link,
+    source_record,
+)
+from mpi.storage.unit_of_work import UnitOfWork
+
+LIST_VALUES_MAX: Final = 1_000
+"""Values of one list in one statement; longer lists are asked for in parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandingRecord:
+    """A live record: how it is compared, and where it stands."""
+
+    number: int
+    key: RecordKey
+    comparison: ComparisonRecord
+    person_id: PersonId | None
+    """None while it is new."""
+    link: int | None
+    """Number of its link in force."""
+    home_id: PersonId | None
+    remembered_id: PersonId | None
+
+
+def list_standing(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, StandingRecord]:
+    """The live ones of these records, by number."""
+    found: dict[int, StandingRecord] = {}
+    for part in _parts(numbers):
+        for number, source, local_id, text, *where in _STANDING.rows(unit, part):
+            key = RecordKey(source, local_id)
+            found[number] = StandingRecord(number, key, compared(text), *where)
+    return found
+
+
+def list_edges_of(unit: UnitOfWork, numbers: Collection[int]) -> list[Edge]:
+    """Every edge with an end among these records; one with both there comes twice."""
+    rows = (row for part in _parts(numbers) for row in _EDGES.rows(unit, part))
+    return [Edge(*row) for row in rows]
+
+
+def list_holders_of_keys(unit: UnitOfWork, keys: Collection[int]) -> list[tuple[int, int]]:
+    """Key and record, for every live record that holds one of these keys; crowded keys left out."""
+    rows = (row for part in _parts(keys) for row in _HOLDERS.rows(unit, part))
+    return [(key, record) for key, record in rows]
+
+
+def list_crowded(unit: UnitOfWork, keys: Collection[int]) -> set[int]:
+    """Those of these keys that make no new pairs, because too many records hold them."""
+    return {key for part in _parts(keys) for (key,) in _CROWDED.rows(unit, part)}
+
+
+def list_records_at_home(unit: UnitOfWork, ids: Collection[PersonId]) -> set[int]:
+    """The records, live or not, whose home is one of these ids."""
+    return {record for part in _parts(ids) for (record,) in _AT_HOME.rows(unit, part)}
+
+
+def list_records_remembering(unit: UnitOfWork, ids: Collection[PersonId]) -> set[int]:
+    """The records, live or not, that remember one of these ids."""
+    return {record for part in _parts(ids) for (record,) in _REMEMBERING.rows(unit, part)}
+
+
+def list_family(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, int]:
+    """Every record that its source merged into one of these, at whatever remove -> that one."""
+    survivors: dict[int, int] = {}
+    level = {number: number for number in numbers}
+    while level:
+        rows = [row for part in _parts(level) for row in _MERGED.rows(unit, part)]
+        level = {number: level[into] for number, into in rows if number not in survivors}
+        survivors.update(level)
+    return survivors
+
+
+def survivors_of(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, int]:
+    """Each record -> the record that it lives on in: itself, unless its source merged it."""
+    survivors = {number: number for number in numbers}
+    moving = set(numbers)
+    while moving:
+        rows = [row for part in _parts(moving) for row in _MERGED_INTO.rows(unit, part)]
+        into = {number: survivor for number, survivor in rows if survivor is not None}
+        for number, current in survivors.items():
+            survivors[number] = into.get(current, current)
+        moving = set(into.values())
+    return survivors
+
+
+def list_decisions_about(unit: UnitOfWork, numbers: Collection[int]) -> list[Decision]:
+    """The decisions in force that name one of these records, or one merged into it.
+
+    Their sides are records as they live on today: what was decided of a merged record holds for
+    the survivor.
+    """
+    family = list_family(unit, numbers)
+    named = [*numbers, *family]
+    found = {row[0] for part in _parts(named) for row in _ABOUT.rows(unit, part)}
+    if not found:
+        return []
+    sides: dict[int, list[Any]] = defaultdict(list)
+    for row in (row for part in _parts(found) for row in _SIDES.rows(unit, part)):
+        sides[row[0]].append(row)
+    everyone = {row[1] for rows in sides.values() for row in rows}
+    survivors = survivors_of(unit, everyone)
+    stated = (row for part in _parts(found) for row in _DECISIONS.rows(unit, part))
+    return [_decision(row, sides[row[0]], survivors) for row in sorted(stated)]
+
+
+def list_decisions_in_force(unit: UnitOfWork) -> list[Decision]:
+    """The same of every decision in force about records, for bulk work."""
+    numbers = [row.number for row in unit.rows(sa.select(decision.c.number).where(_IN_FORCE))]
+    records = {row[1] for part in _parts(numbers) for row in _SIDES.rows(unit, part)}
+    return list_decisions_about(unit, records)
+
+
+def replace_keys(
+    unit: UnitOfWork, record: int, *, added: Iterable[int], removed: Iterable[int]
+) -> None:
+    """Change the blocking keys under which a record is found."""
+    _DROP_KEY.run_many(unit, [{"key": key, "record": record} for key in removed])
+    _ADD_KEY.run_many(unit, [{"key": key, "record": record} for key in added])
+
+
+def put_edges(
+    unit: UnitOfWork, edges: Sequence[Edge], *, model: int, known: Collection[Edge]
+) -> None:
+    """Write edges, new ones or with another weight than `known`."""
+    pairs = {(each.left, each.right) for each in known}
+    rows = [
+        {
+            "left_record": each.left,
+            "right_record": each.right,
+            "match_weight_bits": each.match_weight_bits,
+            "model": model,
+        }
+        for each in edges
+    ]
+    old = [row for row in rows if (row["left_record"], row["right_record"]) in pairs]
+    _DROP_EDGE.run_many(unit, [_ends(row) for row in old])
+    _ADD_EDGE.run_many(unit, rows)
+
+
+def drop_edges(unit: UnitOfWork, edges: Iterable[Edge]) -> None:
+    """Remove edges that no longer hold."""
+    _DROP_EDGE.run_many(
+        unit, [{"left_record": each.left, "right_record": each.right} for each in edges]
+    )
+
+
+def put_home(
+    unit: UnitOfWork,
+    record: int,
+    *,
+    home_id: PersonId,
+    remembered_id: PersonId | None,
+    is_new: bool,
+) -> None:
+    """Write where a record is at home and which id it remembers."""
+    if is_new:
+        _ADD_HOME.run(unit, record=record, home_id=home_id, remembered_id=remembered_id)
+    else:
+        _MOVE_HOME.run(unit, its_record=record, home_id=home_id, remembered_id=remembered_id)
+
+
+def _ends(row: dict[str, Any]) -> dict[str, Any]:
+    return {"left_record": row["left_record"], "right_record": row["right_record"]}
+
+
+def _parts(values: Collection[Any]) -> Iterator[Sequence[Any]]:
+    listed = sorted(values)
+    for start in range(0, len(listed), LIST_VALUES_MAX):
+        yield listed[start : start + LIST_VALUES_MAX]
+
+
+def _decision(row: Any, sides: list[Any], survivors: dict[int, int]) -> Decision:
+    number, kind, evidence_digest, match_weight_bits, veto = row
+    seen = SeenEvidence(match_weight_bits, VetoReason(veto) if veto else None)
+    return Decision(
+        number=number,
+        kind=DecisionKind(kind),
+        left=frozenset(survivors[record] for _, record, is_left, _ in sides if is_left),
+        right=frozenset(survivors[record] for _, record, is_left, _ in sides if not is_left),
+        disowned_numbers=frozenset(
+            survivors[record] for _, record, _, is_disowned in sides if is_disowned
+        ),
+        seen=seen if evidence_digest else None,
+    )
+
+
+def _listed(name: str) -> sa.BindParameter[Any]:
+    return sa.bindparam(name, expanding=True)
+
+
+_IN_FORCE: Final = decision.c.retracted_at.is_(None)
+_STANDING: Final = PreparedQuery(
+    sa.select(
+        source_record.c.number,
+        source_record.c.source,
+        source_record.c.local_id,
+        source_record.c.comparison,
+        link.c.person_id,
+        link.c.number,
+        home.c.home_id,
+        home.c.remembered_id,
+    )
+    .select_from(
+        source_record.outerjoin(
+            link, sa.and_(link.c.record == source_record.c.number, link.c.valid_to.is_(None))
+        ).outerjoin(home, home.c.record == source_record.c.number)
+    )
+    .where(source_record.c.number.in_(_listed("numbers")))
+    .where(source_record.c.comparison.is_not(None)),
+    list_name="numbers",
+)
+_ends_of = _listed("numbers")
+_EDGE_COLUMNS: Final = (edge.c.left_record, edge.c.right_record, edge.c.match_weight_bits)
+_EDGES: Final = PreparedQuery(
+    sa.union_all(
+        sa.select(*_EDGE_COLUMNS).where(edge.c.left_record.in_(_ends_of)),
+        sa.select(*_EDGE_COLUMNS).where(edge.c.right_record.in_(_ends_of)),
+    ),
+    list_name="numbers",
+)
+_HOLDERS: Final = PreparedQuery(
+    sa.select(blocking_key.c.key, blocking_key.c.record)
+    .where(blocking_key.c.key.in_(_listed("keys")))
+    .where(~sa.exists().where(crowded_key.c.key == blocking_key.c.key)),
+    list_name="keys",
+)
+_CROWDED: Final = PreparedQuery(
+    sa.select(crowded_key.c.key).where(crowded_key.c.key.in_(_listed("keys"))), list_name="keys"
+)
+_AT_HOME: Final = PreparedQuery(
+    sa.select(home.c.record).where(home.c.home_id.in_(_listed("ids"))), list_name="ids"
+)
+_REMEMBERING: Final = PreparedQuery(
+    sa.select(home.c.record).where(home.c.remembered_id.in_(_listed("ids"))), list_name="ids"
+)
+_MERGED: Final = PreparedQuery(
+    sa.select(source_record.c.number, source_record.c.merged_into).where(
+        source_record.c.merged_into.in_(_listed("numbers"))
+    ),
+    list_name="numbers",
+)
+_MERGED_INTO: Final = PreparedQuery(
+    sa.select(source_record.c.number, source_record.c.merged_into).where(
+        source_record.c.number.in_(_listed("numbers")), source_record.c.merged_into.is_not(None)
+    ),
+    list_name="numbers",
+)
+_ABOUT: Final = PreparedQuery(
+    sa.select(decision.c.number)
+    .join(decision_record, decision_record.c.decision == decision.c.number)
+    .where(_IN_FORCE, decision_record.c.record.in_(_listed("numbers"))),
+    list_name="numbers",
+)
+_DECISIONS: Final = PreparedQuery(
+    sa.select(
+        decision.c.number,
+        decision.c.kind,
+        decision.c.evidence_digest,
+        decision.c.match_weight_bits,
+        decision.c.veto,
+    ).where(decision.c.number.in_(_listed("numbers"))),
+    list_name="numbers",
+)
+_SIDES: Final = PreparedQuery(
+    sa.select(
+        decision_record.c.decision,
+        decision_record.c.record,
+        decision_record.c.is_left,
+        decision_record.c.is_number_disowned,
+    ).where(decision_record.c.decision.in_(_listed("numbers"))),
+    list_name="numbers",
+)
+_ADD_KEY: Final = insert_into(blocking_key, "key", "record")
+_DROP_KEY: Final = delete_from(blocking_key, "key", "record")
+_ADD_EDGE: Final = insert_into(edge, "left_record", "right_record", "match_weight_bits", "model")
+_DROP_EDGE: Final = delete_from(edge, "left_record", "right_record")
+_ADD_HOME: Final = insert_into(home, "record", "home_id", "remembered_id")
+_MOVE_HOME: Final = update_of(home, "home_id", "remembered_id", by="record")

@@ -1,0 +1,104 @@
+"""Who waits for whom: two writers that could affect one another meet at a lock.
+
+Two records that could match share a blocking key, so registrations of both meet there before either
+looks for candidates. What a writer then finds to be touched it locks too and reads again. Locks
+are taken in two stages, each in ascending order, so nobody waits in a circle; they end with the
+transaction. SQLite has one writer at a time and needs none of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final
+
+from mpi.domain.identifiers import RecordKey
+from mpi.storage.unit_of_work import UnitOfWork
+
+_LOCK: Final = (
+    "SELECT pg_advisory_xact_lock(key) FROM "
+    "(SELECT key FROM unnest(%(keys)s::bigint[]) AS key ORDER BY key) AS ordered"
+)
+_RECORDS: Final = 1 << 62
+"""Record locks lie above it and key locks below, so the two stages never mix."""
+_KEYS_MASK: Final = _RECORDS - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an attempt locks before it does anything."""
+
+    keys: frozenset[int] = frozenset()
+    records: frozenset[int] = frozenset()
+
+    def __or__(self, other: Wanted) -> Wanted:
+        return Wanted(self.keys | other.keys, self.records | other.records)
+
+
+class MustRetry(Exception):
+    """More is touched than was locked: undo, and begin again with this locked at once."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        super().__init__("more is touched than was locked")
+        self.wanted = wanted
+
+
+@dataclass(slots=True)
+class Locks:
+    """What one transaction has locked."""
+
+    unit: UnitOfWork
+    wanted: Wanted = field(default_factory=Wanted)
+
+    def take(self) -> None:
+        """Lock what is wanted from the beginning."""
+        self._lock(self.wanted.keys)
+        self._lock(self.wanted.records)
+
+    def require_keys(self, records: Collection[RecordKey], blocking_keys: Collection[int]) -> None:
+        """First stage: nobody else registers these records, or ones that could match them.
+
+        Raises:
+            MustRetry: If they are not locked yet; what was read so far may be out of date.
+        """
+        if self.unit.is_sqlite:
+            return
+        needed = key_locks(records, blocking_keys)
+        if not needed <= self.wanted.keys:
+            raise MustRetry(self.wanted | Wanted(keys=needed))
+
+    def take_records(self, numbers: Collection[int]) -> bool:
+        """Second stage: nobody else changes whose these records are.
+
+        Returns:
+            Whether locks were taken only now, so that what was read must be read again.
+
+        Raises:
+            MustRetry: If some were taken before, and these are not among them.
+        """
+        if self.unit.is_sqlite:
+            return False
+        needed = frozenset(_RECORDS + number for number in numbers)
+        if needed <= self.wanted.records:
+            return False
+        if self.wanted.records:
+            raise MustRetry(self.wanted | Wanted(records=needed))
+        self._lock(needed)
+        self.wanted |= Wanted(records=needed)
+        return True
+
+    def _lock(self, keys: Collection[int]) -> None:
+        if keys and not self.unit.is_sqlite:
+            self.unit.driver_rows(_LOCK, {"keys": sorted(keys)})
+
+
+def key_locks(records: Collection[RecordKey], blocking_keys: Collection[int]) -> frozenset[int]:
+    """The locks of the first stage for these records and the values under which they are found."""
+    named = {_digest(str(record)) for record in records}
+    return frozenset(named | {key & _KEYS_MASK for key in blocking_keys})
+
+
+def _digest(text: str) -> int:
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") & _KEYS_MASK

@@ -1,0 +1,74 @@
+"""Requests that were carried out: sent again, one gets its first outcome and changes nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+import sqlalchemy as sa
+
+from mpi.errors import Conflict
+from mpi.storage.prepared import PreparedQuery, PreparedWrite, insert_into
+from mpi.storage.tables import request_outcome
+from mpi.storage.unit_of_work import UnitOfWork
+
+
+def find_outcome(
+    unit: UnitOfWork, caller: str, request_key: str, request_digest: str
+) -> dict[str, Any] | None:
+    """What a request with this key was answered, None if there was none.
+
+    Raises:
+        Conflict: If the key belongs to another request.
+    """
+    row = _FIND.first(unit, caller=caller, request_key=request_key)
+    if row is None:
+        return None
+    known, outcome = row
+    if known != request_digest:
+        raise Conflict("idempotency_key: was used for another request")
+    answer: dict[str, Any] = orjson.loads(outcome)
+    return answer
+
+
+def keep_outcome(
+    unit: UnitOfWork,
+    caller: str,
+    request_key: str,
+    request_digest: str,
+    outcome: dict[str, Any],
+    *,
+    at: datetime,
+) -> None:
+    """Remember an answer in the transaction that made it true."""
+    _KEEP.run(
+        unit,
+        caller=caller,
+        request_key=request_key,
+        request_digest=request_digest,
+        outcome=orjson.dumps(outcome, option=orjson.OPT_SORT_KEYS).decode(),
+        recorded_at=at,
+    )
+
+
+def forget_outcomes(unit: UnitOfWork, *, before: datetime) -> None:
+    """Forget outcomes that no retry can ask for any more."""
+    _FORGET.run(unit, before=before)
+
+
+_FIND: Final = PreparedQuery(
+    sa.select(request_outcome.c.request_digest, request_outcome.c.outcome).where(
+        request_outcome.c.caller == sa.bindparam("caller"),
+        request_outcome.c.request_key == sa.bindparam("request_key"),
+    )
+)
+_KEEP: Final = insert_into(
+    request_outcome, "caller", "request_key", "request_digest", "outcome", "recorded_at"
+)
+_FORGET: Final = PreparedWrite(
+    sa.delete(request_outcome).where(
+        request_outcome.c.recorded_at
+        < sa.bindparam("before", type_=request_outcome.c.recorded_at.type)
+    )
+)

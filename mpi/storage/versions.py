@@ -1,0 +1,142 @@
+"""Versions as stored: what a record is folded from, and what became of each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import orjson
+import sqlalchemy as sa
+
+from mpi.domain.identifiers import RecordKey
+from mpi.domain.links import DecisionKind
+from mpi.domain.records import (
+    RecordVersion,
+    VersionVerdict,
+    content_json,
+    demographics_from_dict,
+    demographics_to_dict,
+)
+from mpi.storage.prepared import PreparedQuery, Row, insert_numbered, update_of
+from mpi.storage.tables import VersionState, decision, decision_version, record_version
+from mpi.storage.unit_of_work import UnitOfWork
+
+VERSIONS_MAX: Final = 10_000
+"""Versions of one record that are ever folded."""
+_VERDICTS: Final = {
+    DecisionKind.SAME: VersionVerdict.CORRECTION,
+    DecisionKind.DIFFERENT: VersionVerdict.ANOTHER_HUMAN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A version with its number and what it counts for today."""
+
+    number: int
+    record: int
+    """The record that it came with."""
+    version: RecordVersion
+    state: VersionState
+
+
+def list_versions_of(
+    unit: UnitOfWork, key: RecordKey, records: Collection[int]
+) -> list[StoredVersion]:
+    """Every version of these records, as versions of one, in event order.
+
+    Args:
+        unit: Where to look.
+        key: The record that they count for.
+        records: Its number and those of the records merged into it.
+    """
+    return [_stored(key, row) for row in _VERSIONS.rows(unit, sorted(records))]
+
+
+def add_version(
+    unit: UnitOfWork,
+    record: int,
+    version: RecordVersion,
+    *,
+    received_at: datetime,
+    mapping_digest: str | None = None,
+) -> int:
+    """Keep a version for ever; its state follows when the record is folded."""
+    number: int = _ADD.returned(
+        unit,
+        record=record,
+        event_at=version.event_at,
+        sequence=version.sequence,
+        digest=version.digest,
+        content=content_json(demographics_to_dict(version.demographics)),
+        mapping_digest=mapping_digest,
+        received_at=received_at,
+        is_error=version.is_entered_in_error,
+    )
+    return number
+
+
+def set_version_states(unit: UnitOfWork, states: Iterable[tuple[int, VersionState]]) -> None:
+    """Write what versions count for now."""
+    rows = [{"its_number": number, "state": str(state)} for number, state in states]
+    _JUDGE.run_many(unit, rows)
+
+
+def _stored(key: RecordKey, row: Row) -> StoredVersion:
+    number, record, event_at, sequence, digest, content, state, is_error, verdict = row
+    version = RecordVersion(
+        key=key,
+        demographics=demographics_from_dict(orjson.loads(content)),
+        event_at=event_at,
+        sequence=sequence,
+        digest=digest,
+        is_entered_in_error=bool(is_error),
+        verdict=_VERDICTS[DecisionKind(verdict)] if verdict else None,
+    )
+    return StoredVersion(number, record, version, VersionState(state))
+
+
+_VERDICT: Final = (
+    sa.select(decision.c.kind)
+    .join(decision_version, decision.c.number == decision_version.c.decision)
+    .where(
+        decision_version.c.record == record_version.c.record,
+        decision_version.c.version == record_version.c.number,
+        decision.c.retracted_at.is_(None),
+    )
+    .order_by(decision.c.number.desc())
+    .limit(1)
+    .correlate(record_version)
+    .scalar_subquery()
+)
+_VERSIONS: Final = PreparedQuery(
+    sa.select(
+        record_version.c.number,
+        record_version.c.record,
+        record_version.c.event_at,
+        record_version.c.sequence,
+        record_version.c.digest,
+        record_version.c.content,
+        record_version.c.state,
+        record_version.c.is_error,
+        _VERDICT.label("verdict"),
+    )
+    .where(record_version.c.record.in_(sa.bindparam("records", expanding=True)))
+    .order_by(record_version.c.event_at, record_version.c.sequence, record_version.c.digest)
+    .limit(VERSIONS_MAX),
+    list_name="records",
+)
+_ADD: Final = insert_numbered(
+    record_version,
+    "record",
+    "event_at",
+    "sequence",
+    "digest",
+    "content",
+    "mapping_digest",
+    "received_at",
+    "is_error",
+)
+_JUDGE: Final = update_of(record_version, "state")

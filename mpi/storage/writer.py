@@ -1,0 +1,150 @@
+"""Writing to a store while others do: each piece of work whole or not at all, durable when told.
+
+PostgreSQL runs each piece in a transaction of its own; those that meet wait for one another at
+locks. SQLite has one writer: a thread takes whatever is waiting, gives each piece a savepoint, and
+commits them together, so that many pay for one fsync and none is acknowledged before it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeVar
+
+from mpi.errors import StorageUnavailable
+from mpi.storage.engine import Store
+from mpi.storage.failures import storage_failures
+from mpi.storage.locks import Locks, MustRetry, Wanted
+from mpi.storage.unit_of_work import UnitOfWork, writing
+
+GROUP_WORK_MAX: Final = 64
+"""Pieces of work that share one commit: bounds what a crash undoes and how long one waits."""
+ATTEMPTS_MAX: Final = 20
+"""Times a piece of work begins again because others touched the same; then the caller retries."""
+
+Result = TypeVar("Result")
+Work = Callable[[UnitOfWork, Locks], Result]
+
+
+class Writer:
+    """Runs work that writes; safe to share between threads, and to be closed once."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._queue: SimpleQueue[tuple[Work[Any], Future[Any]] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._is_closed = False
+
+    def run(self, work: Work[Result], *, wanted: Wanted | None = None) -> Result:
+        """The result of a piece of work, once it is durable.
+
+        Args:
+            work: Does everything through the unit of work and may run several times.
+            wanted: Locks that it is sure to need.
+
+        Raises:
+            StorageUnavailable: If the store cannot be written now; nothing was.
+        """
+        return self.submit(work, wanted=wanted).result()
+
+    def submit(self, work: Work[Result], *, wanted: Wanted | None = None) -> Future[Result]:
+        """The same without waiting, so that work of one caller can share a commit."""
+        future: Future[Result] = Future()
+        if self.store.is_sqlite:
+            self._start()
+            self._queue.put((work, future))
+        else:
+            _settle(future, lambda: self._run_locked(work, wanted or Wanted()))
+        return future
+
+    def close(self) -> None:
+        """Finish what was submitted, then take no more."""
+        with self._starting:
+            self._is_closed = True
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            self._queue.put(None)
+            thread.join()
+
+    def _run_locked(self, work: Work[Result], wanted: Wanted) -> Result:
+        for _ in range(ATTEMPTS_MAX):
+            try:
+                with writing(self.store) as unit:
+                    locks = Locks(unit, wanted)
+                    locks.take()
+                    return work(unit, locks)
+            except MustRetry as more:
+                wanted |= more.wanted
+            except StorageUnavailable as error:
+                if not error.is_contention:
+                    raise
+        raise StorageUnavailable("store: too many others write to the same records")
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._is_closed:
+                raise StorageUnavailable("store: it is being closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="mpi-writer", daemon=True)
+                self._thread.start()
+
+    def _serve(self) -> None:
+        while (first := self._queue.get()) is not None:
+            group, is_last = self._group(first)
+            self._commit(group)
+            if is_last:
+                return
+
+    def _group(
+        self, first: tuple[Work[Any], Future[Any]]
+    ) -> tuple[list[tuple[Work[Any], Future[Any]]], bool]:
+        group = [first]
+        while len(group) < GROUP_WORK_MAX:
+            try:
+                waiting = self._queue.get_nowait()
+            except Empty:
+                break
+            if waiting is None:
+                return group, True
+            group.append(waiting)
+        return group, False
+
+    def _commit(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
+        """Run a group in one transaction and tell everybody how it went, after the commit."""
+        outcomes: list[Callable[[], Any]] = []
+        try:
+            with writing(self.store) as unit:
+                outcomes += [_in_savepoint(unit, work) for work, _ in group]
+        except BaseException as error:
+            for _, future in group:
+                future.set_exception(error)
+            return
+        for (_, future), outcome in zip(group, outcomes, strict=True):
+            _settle(future, outcome)
+
+
+def _in_savepoint(unit: UnitOfWork, work: Work[Any]) -> Callable[[], Any]:
+    """Run one piece; gives what its caller will be told: a result, or the error that undid it."""
+    try:
+        with storage_failures(), unit.savepoint():
+            result = work(unit, Locks(unit))
+    except BaseException as error:
+        if not unit.is_open:
+            raise  # The database has undone the whole transaction: everybody's work is gone.
+        failure = error
+        return lambda: _raise(failure)
+    return lambda: result
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+def _settle(future: Future[Any], outcome: Callable[[], Any]) -> None:
+    try:
+        future.set_result(outcome())
+    except BaseException as error:
+        future.set_exception(error)
