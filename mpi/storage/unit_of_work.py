@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from mpi.errors import StorageUnavailable
 from mpi.storage.engine import Store
 from mpi.storage.failures import storage_failures
 
@@ -88,3 +89,12 @@ def writing(store: Store) -> Iterator[UnitOfWork]:
         if not store.is_sqlite:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({BULK_LOCK})")
         yield UnitOfWork(connection)
+
+
+def require_writable(unit: UnitOfWork) -> None:
+    """Raise StorageUnavailable unless this unit, which writes, could commit something."""
+    if (
+        not unit.is_sqlite
+        and unit.connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar()
+    ):
+        raise StorageUnavailable("store: cannot be written to")
