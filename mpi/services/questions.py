@@ -70,11 +70,13 @@ def put_questions(
     found = TaskChanges()
     known = list_open_tasks_of(unit, records)
     asked = {question_digest(question): question for question in questions}
-    still = {task.question_digest for task in known if task.question_digest in asked}
+    still = {task.question_digest: task for task in known if task.question_digest in asked}
     settled = [
         task for task in known if task.question_digest not in asked and task.type not in OF_HISTORY
     ]
     settled += [task for task in known if _has_ended(unit, task)]
+    for digest, task in still.items():
+        _refresh(unit, task, asked[digest], found)
     new = {digest: q for digest, q in asked.items() if digest not in still}
     noted = list_noted_questions(unit, [d for d, q in new.items() if q.type not in OF_HISTORY])
     for digest in sorted(new.keys() - noted):
@@ -95,8 +97,13 @@ def put_overlays(
         for record, versions in held.items()
         for question in overlay_questions(record, versions)
     }
-    settled = [task for task in known if task.question_digest not in asked]
-    for digest in sorted(asked.keys() - {task.question_digest for task in known}):
+    settled = []
+    for task in known:
+        if task.question_digest in asked:
+            _refresh(unit, task, asked.pop(task.question_digest), found)
+        else:
+            settled.append(task)
+    for digest in sorted(asked):
         _ask(unit, asked[digest], settled, found, cause)
     for task in settled:
         withdraw(unit, task, found, cause)
@@ -139,6 +146,16 @@ def _ask(
         settled.remove(earlier)
         change_task(unit, earlier, question)
         found.changed[earlier.number] = _subject(question.left)
+
+
+def _refresh(
+    unit: UnitOfWork, task: StoredTask, question: TaskQuestion, found: TaskChanges
+) -> None:
+    """Tell what is asked for another reason, or with another weight, than it was."""
+    told = (task.reason, task.match_weight_bits)
+    if told != (question.reason, question.match_weight_bits):
+        change_task(unit, task, question)
+        found.changed[task.number] = _subject(question.left)
 
 
 def _is_same_question(task: StoredTask, question: TaskQuestion) -> bool:
