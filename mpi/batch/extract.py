@@ -239,13 +239,19 @@ def _end_of_chain(record: int, merged: Mapping[int, int]) -> int:
 
 
 # A record takes part if its source tells it now, or if it lives and was not left out of a full
-# extract; so do all that were merged into it, whose versions are its own.
+# extract; so do all that were merged into it, whose versions are its own (it may have no others).
 _NUMBER_SQL = f"""
 create table record_number as
 with told as (
-    select source, local_id,
-        bool_or(not starts_with(parse_filename(filename), '{STORED_PARTS}')) as is_fed
-    from read_parquet($parts, filename = true) group by all),
+    select source, local_id, bool_or(is_fed) as is_fed
+    from (
+        select source, local_id,
+            not starts_with(parse_filename(filename), '{STORED_PARTS}') as is_fed
+        from read_parquet($parts, filename = true)
+        union all
+        select source, local_id, false
+        from stored_source_record where number in (select survivor from survivor))
+    group by source, local_id),
 numbered as (
     select told.source, told.local_id, is_fed,
         stored.state = '{RecordState.LIVE}'

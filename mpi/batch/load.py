@@ -8,20 +8,17 @@ that was killed goes on from there; the store itself changes whole or not at all
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from mpi.batch.bulk_tables import count_rows
 from mpi.batch.edges import CrowdedKey
 from mpi.batch.engines import open_engine
 from mpi.batch.extract import Extraction, extract_feeds
 from mpi.batch.feed_loads import Row, find_loads, write_loads
 from mpi.batch.feeds import list_feeds, write_quarantine
-from mpi.batch.golden import golden_under_way
 from mpi.batch.number_statuses import (
     STATUS_FILE,
     StatusFile,
@@ -30,24 +27,15 @@ from mpi.batch.number_statuses import (
     write_statements,
 )
 from mpi.batch.progress import Progress
-from mpi.batch.stored_persons import write_links, write_persons
-from mpi.batch.stored_tables import (
-    write_crowded,
-    write_edges,
-    write_model,
-    write_records,
-    write_sources,
-)
-from mpi.batch.stored_tasks import split_questions, write_tasks
 from mpi.batch.whole_store import Run, gather, link
 from mpi.batch.work_folder import work_folder
+from mpi.batch.write_index import Written, write_index
 from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, SourceSystem, read_source_systems
-from mpi.domain.tasks import TaskQuestion
 from mpi.errors import InvalidInput
 from mpi.linkage.model import model_from_spec
 from mpi.services.register import EVENT_SKEW_MAX
-from mpi.storage.bulk import bulk_transaction, read_table
+from mpi.storage.bulk import bulk_snapshot, bulk_transaction, read_table
 from mpi.storage.engine import Store, create_store
 from mpi.storage.releases import read_release, release_in_force
 
@@ -57,26 +45,14 @@ QUARANTINE: Final = "quarantine"
 
 @dataclass(slots=True, kw_only=True)
 class LoadReport:
-    """What a load did; every count is of this load, except `records` and `persons`."""
+    """What a load did."""
 
-    records: int = 0
-    """Live records of the store afterwards."""
-    persons: int = 0
+    written: Written = field(default_factory=Written)
     rows: dict[str, int] = field(default_factory=dict)
     """Source -> versions read from its feed."""
     quarantined: dict[str, int] = field(default_factory=dict)
     """Source -> rows set aside."""
     quarantine_folder: Path | None = None
-    new_records: int = 0
-    new_versions: int = 0
-    new_persons: int = 0
-    opened_links: int = 0
-    closed_links: int = 0
-    opened_tasks: int = 0
-    changed_tasks: int = 0
-    """Open before, and asked now about other records or on other evidence."""
-    withdrawn_tasks: int = 0
-    open_tasks: int = 0
     pairs: int = 0
     crowded: tuple[CrowdedKey, ...] = ()
 
@@ -84,31 +60,14 @@ class LoadReport:
     def quarantined_rows(self) -> int:
         return sum(self.quarantined.values())
 
-    @property
-    def has_changes(self) -> bool:
-        return any(
-            (
-                self.new_versions,
-                self.opened_links,
-                self.closed_links,
-                self.opened_tasks,
-                self.changed_tasks,
-                self.withdrawn_tasks,
-            )
-        )
-
     def summary(self) -> str:
         """A few lines for a terminal; no personal data."""
+        rows, written = sum(self.rows.values()), self.written
         lines = [
-            f"{sum(self.rows.values()):,} rows read: {self.new_versions:,} new versions of "
-            f"{self.new_records:,} new records.",
-            f"{self.records:,} records belong to {self.persons:,} persons; "
-            f"{self.opened_links:,} links opened, {self.closed_links:,} closed.",
-            f"{self.open_tasks:,} tasks are open ({self.opened_tasks:,} new, "
-            f"{self.changed_tasks:,} changed, {self.withdrawn_tasks:,} withdrawn).",
+            f"{rows:,} rows read: {written.new_versions:,} new versions of "
+            f"{written.new_records:,} new records.",
+            *(written.lines() if written.has_changes else ["Nothing has changed."]),
         ]
-        if not self.has_changes:
-            lines = [*lines[:1], "Nothing has changed."]
         if self.quarantined_rows:
             lines.append(
                 f"{self.quarantined_rows:,} rows could not be read; they and the reasons are in "
@@ -172,10 +131,8 @@ def load_folder(
                 )
                 counts, questions = link(run)
                 report.pairs, report.crowded = counts.pairs, counts.crowded
-                with golden_under_way(
-                    connection, sources, folder=work, workers=settings.workers_count
-                ) as collect_golden:
-                    _write(run, report, feeds, questions, collect_golden, at)
+                report.written = write_index(run, sources, questions, feeds=feeds, at=at)
+                write_loads(bulk, feeds, report.rows, report.quarantined, at=at)
     return report
 
 
@@ -194,12 +151,16 @@ def _is_quarantine_kept(loads: Sequence[Row], folder: Path) -> bool:
 
 
 def _report_nothing_new(store: Store, loads: Sequence[Row], folder: Path) -> LoadReport:
+    with bulk_snapshot(store) as bulk:
+        written = Written(
+            records=bulk.count("source_record", "state = 'live'"),
+            persons=bulk.count("person", "state = 'live'"),
+            open_tasks=bulk.count("task", "closed_at IS NULL"),
+        )
     report = LoadReport(
-        records=read_table(store, "source_record", ["number"], "state = 'live'").num_rows,
-        persons=read_table(store, "person", ["number"], "state = 'live'").num_rows,
+        written=written,
         rows={row["source"]: row["versions_count"] for row in loads},
         quarantined={row["source"]: row["quarantined_count"] for row in loads},
-        open_tasks=read_table(store, "task", ["number"], "closed_at IS NULL").num_rows,
     )
     if report.quarantined_rows:
         report.quarantine_folder = folder / QUARANTINE
@@ -229,43 +190,3 @@ def _report_extraction(extraction: Extraction, statuses: StatusFile, folder: Pat
     if report.quarantined_rows:
         report.quarantine_folder = folder / QUARANTINE
     return report
-
-
-def _write(
-    run: Run,
-    report: LoadReport,
-    feeds: Sequence[tuple[SourceSystem, Path]],
-    questions: Sequence[TaskQuestion],
-    collect_golden: Callable[[Progress], None],
-    at: datetime,
-) -> None:
-    with run.progress.phase("write records", 2) as phase:
-        write_sources(run.connection, run.bulk, feeds)
-        model = write_model(run.bulk, run.model, at=at)
-        report.new_records, report.new_versions = write_records(
-            run.connection, run.bulk, model=model, at=at
-        )
-        phase.advance()
-        write_edges(run.connection, run.bulk, model=model)
-        write_crowded(run.connection, run.bulk, at=at)
-        phase.advance()
-    collect_golden(run.progress)
-    with run.progress.phase("write persons", 4) as phase:
-        report.new_persons, _ = write_persons(run.connection, run.bulk, at=at)
-        phase.advance()
-        report.closed_links, report.opened_links = write_links(
-            run.connection, run.bulk, model=model, at=at
-        )
-        phase.advance()
-        asked = [*questions, *split_questions(run.connection)]
-        tasks = write_tasks(run.connection, run.bulk, asked, at=at)
-        phase.advance()
-        write_loads(run.bulk, feeds, report.rows, report.quarantined, at=at)
-        run.bulk.settle()
-        phase.advance()
-    report.opened_tasks, report.withdrawn_tasks = tasks.opened, tasks.withdrawn
-    report.changed_tasks, report.open_tasks = tasks.changed, tasks.open
-    report.records = count_rows(run.connection, "records")
-    (report.persons,) = run.connection.execute(
-        "select count(distinct person_id) from assignment"
-    ).fetchall()[0]

@@ -62,7 +62,7 @@ def write_persons(
     Reads `assignment` (record, person_id), `home_row` (record, home_id, remembered_id) and `golden`
     (person_id, golden, golden_digest); ids of homes and remembered ids are persons too.
     """
-    connection.execute(_PERSON_ROW_SQL)
+    make_person_rows(connection)
     new = query(
         connection,
         """select id, state, redirect, golden, golden_digest, $at::timestamptz as created_at
@@ -91,6 +91,11 @@ def write_persons(
         f"select count(*) from person_row where is_stored and not ({live})"
     ).fetchall()
     return new.num_rows, gone[0][0]
+
+
+def make_person_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    """The table `person_row` of the ids that are new or of which the store says otherwise."""
+    connection.execute(_PERSON_ROW_SQL)
 
 
 # An id that is no longer in use leads to the person who holds most of the records that have it as

@@ -137,21 +137,21 @@ anti join stored_record_version as stored
     using (record, event_at, sequence, digest)
 """
 
-_STATE: Final = f"""case when left_out.place is null then '{VersionState.ACCEPTED}'
-        when left_out.reason = '{ENTERED_IN_ERROR}' then '{VersionState.ENTERED_IN_ERROR}'
+STATE_SQL: Final = f"""case when left_out.place is null then '{VersionState.ACCEPTED}'
+        when is_error or left_out.reason = '{ENTERED_IN_ERROR}' then '{VersionState.ENTERED_IN_ERROR}'
         else '{VersionState.HELD}' end"""
 
 # A version that arrives late, or is withdrawn, can change what is thought of those in the store.
 _CHANGED_VERSION_SQL: Final = f"""
 create or replace table changed_version as
-select stored.number, stored.record, {_STATE} as state
+select stored.number, stored.record, {STATE_SQL} as state
 from stored_record_version as stored
 join version using (record, event_at, sequence, digest) left join left_out using (place)
-where stored.state <> {_STATE}
+where stored.state <> {STATE_SQL}
 """
 
 _VERSION_COLUMNS_SQL: Final = f"""
-select number, record, event_at, sequence, digest, content, {_STATE} as state, is_error,
+select number, record, event_at, sequence, digest, content, {STATE_SQL} as state, is_error,
     mapping_digest, $at::timestamptz as received_at
 from new_version left join left_out using (place)
 order by number
@@ -160,7 +160,7 @@ order by number
 _RECORD_COLUMNS: Final = (
     "number, source, local_id, state, live_version, comparison, nhs_number, withheld_nhs_number"
 )
-_COMPARISON_JSON: Final = (
+COMPARISON_JSON: Final = (
     "json_merge_patch('{}', to_json({"
     + ", ".join(f"'{name}': {name}" for name in COMPARISON_FIELDS)
     + "}))"
@@ -180,7 +180,7 @@ touched as (
 target as (
     select record_number.record as number, record_number.source, record_number.local_id,
         '{RecordState.LIVE}' as state, numbered.number as live_version,
-        {_COMPARISON_JSON}::varchar as comparison, records.nhs_number,
+        {COMPARISON_JSON}::varchar as comparison, records.nhs_number,
         case when stated_nhs_number is distinct from records.nhs_number
             then stated_nhs_number end as withheld_nhs_number
     from record_number join records using (record) join live using (record)
