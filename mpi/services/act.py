@@ -15,6 +15,7 @@ from mpi.services.restate import Restated, restate
 from mpi.storage.audit import AuditEvent, add_audit_events
 from mpi.storage.locks import Locks
 from mpi.storage.unit_of_work import UnitOfWork
+from mpi.storage.versions import StoredVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def carry_out(
     keys: Mapping[int, RecordKey],
     *,
     merged: Mapping[int, int | None] | None = None,
+    fresh: Mapping[int, StoredVersion] | None = None,
     seeds: Collection[int] = (),
 ) -> Carried:
     """Restate these records, relink what that touches, and leave the trail.
@@ -80,13 +82,21 @@ def carry_out(
         keys: Records whose content may have changed: number -> key.
         merged: Those of them that their source has merged -> the record they live on in; None
             takes such a merge back.
+        fresh: Those of them that are new in this transaction -> their only version.
         seeds: Further records whose links may change.
 
     Raises:
         MustRetry: If more is touched than was locked.
     """
     restated = restate(
-        unit, act.index, locks, keys, merged=merged or {}, model=cause.model, at=cause.at
+        unit,
+        act.index,
+        locks,
+        keys,
+        merged=merged or {},
+        fresh=fresh or {},
+        model=cause.model,
+        at=cause.at,
     )
     relinked = relink(
         unit,

@@ -122,6 +122,7 @@ def _locked_world(
     unit: UnitOfWork, index: LinkageIndex, locks: Locks, seeds: Collection[int]
 ) -> World:
     """The touched part of the graph, which nobody else can change any more."""
+    locks.take_records(seeds)
     world = read_world(unit, index, seeds)
     while locks.take_records({*world.records, *seeds}):
         world = read_world(unit, index, seeds)

@@ -35,7 +35,14 @@ from mpi.storage.graph import (
 )
 from mpi.storage.locks import Locks
 from mpi.storage.number_statuses import number_trust_for
-from mpi.storage.records import list_records, set_gone_record, set_live_record, set_survivor
+from mpi.storage.records import (
+    comparison_of,
+    list_compared_values,
+    list_records,
+    set_gone_record,
+    set_live_record,
+    set_survivor,
+)
 from mpi.storage.tables import VersionState
 from mpi.storage.unit_of_work import UnitOfWork
 from mpi.storage.versions import StoredVersion, list_versions_of, set_version_states
@@ -64,6 +71,7 @@ def restate(
     keys: Mapping[int, RecordKey],
     *,
     merged: Mapping[int, int | None],
+    fresh: Mapping[int, StoredVersion],
     model: int,
     at: datetime,
 ) -> Restated:
@@ -76,17 +84,23 @@ def restate(
         keys: Record number -> key, of records that exist.
         merged: Those of them that their source merges now -> the record they live on in; None
             takes a merge back.
+        fresh: Those that are new in this transaction -> their only version: nothing else is
+            known of them.
         model: The store's number of the model release.
         at: The present instant.
 
     Raises:
         MustRetry: If more must be locked first.
     """
-    before = list_standing(unit, keys)
+    before = list_standing(unit, keys.keys() - fresh.keys())
     for number, survivor in merged.items():
         set_survivor(unit, number, survivor)
     folds = {
-        number: _fold(unit, index, number, key)
+        number: _fold(
+            unit,
+            index,
+            [fresh[number]] if number in fresh else _versions(unit, number, key),
+        )
         for number, key in keys.items()
         if merged.get(number) is None
     }
@@ -96,6 +110,7 @@ def restate(
     found = Restated()
     for change in changes:
         _write_record(unit, change, merged.get(change.number), found)
+    found.seeds |= _home_mates(unit, [change for change in changes if change.number not in fresh])
     _write_edges(unit, index, changes, found, model=model, at=at)
     return found
 
@@ -164,8 +179,11 @@ def _change(
     )
 
 
-def _fold(unit: UnitOfWork, index: LinkageIndex, number: int, key: RecordKey) -> _Fold:
-    stored = list_versions_of(unit, key, [number, *list_family(unit, [number])])
+def _versions(unit: UnitOfWork, number: int, key: RecordKey) -> list[StoredVersion]:
+    return list_versions_of(unit, key, [number, *list_family(unit, [number])])
+
+
+def _fold(unit: UnitOfWork, index: LinkageIndex, stored: Sequence[StoredVersion]) -> _Fold:
     versions = [each.version for each in stored]
     if not versions:
         return _Fold((), AcceptedVersions(None, ()), None, None)
@@ -262,7 +280,6 @@ def _write_edges(
     known = {(each.left, each.right): each for each in list_edges_of(unit, lived)}
     found.seeds |= {end for pair in known for end in pair}
     found.seeds |= {change.number for change in changes}
-    found.seeds |= _home_mates(unit, changes)
     weighed: dict[tuple[int, int], Edge] = {}
     for change in changes:
         if change.after is not None:
@@ -299,12 +316,15 @@ def _edges_of(
     candidates.discard(change.number)
     prepared = index.scorer.prepare(comparison)
     edges: dict[tuple[int, int], Edge] = {}
-    for other in list_standing(unit, candidates).values():
-        if not found.is_complete and not keys & index.keys_of(other.comparison):
+    weigh, prepare = index.scorer.weight, index.scorer.prepare_values
+    number = comparison.trusted_nhs_number
+    for other, values in list_compared_values(unit, candidates):
+        if not found.is_complete and keys.isdisjoint(index.keys_of(comparison_of(values))):
             continue
-        bits = rounded_bits(index.scorer.weight(prepared, index.scorer.prepare(other.comparison)))
-        if bits >= index.rules.review_bits or _share_trusted_number(comparison, other.comparison):
-            pair = (min(change.number, other.number), max(change.number, other.number))
+        bits = rounded_bits(weigh(prepared, prepare(values)))
+        shares_number = number is not None and number == values.get("trusted_nhs_number")
+        if bits >= index.rules.review_bits or shares_number:
+            pair = (min(change.number, other), max(change.number, other))
             edges[pair] = Edge(*pair, bits)
     return edges
 
@@ -321,11 +341,6 @@ def _candidates(unit: UnitOfWork, keys: frozenset[int], found: Restated, at: dat
     if crowded or (len(holders) < len(keys) and list_crowded(unit, keys)):
         found.is_complete = False
     return {record for held in holders.values() for record in held}
-
-
-def _share_trusted_number(left: ComparisonRecord, right: ComparisonRecord) -> bool:
-    number = left.trusted_nhs_number
-    return number is not None and number == right.trusted_nhs_number
 
 
 def record_keys(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, RecordKey]:
