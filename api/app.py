@@ -33,7 +33,7 @@ def create_app(service: Service | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        served.store.close()
+        served.close()
 
     app = FastAPI(
         title="Master patient index",
