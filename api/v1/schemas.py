@@ -94,6 +94,33 @@ class ExplanationStepView(BaseModel):
     running_bits: float
 
 
+class ExplainRequest(BaseModel):
+    """Two records that live."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"left": RECORD_EXAMPLE, "right": "poole-council:P445"}]},
+    )
+
+    left: Text = Field(description="`source:local_id`")
+    right: Text
+
+
+class ExplainResponse(BaseModel):
+    """The evidence for and against two records being one person's."""
+
+    left: str
+    right: str
+    person_ids: list[str | None] = Field(description="Of the left and of the right record.")
+    match_weight_bits: float
+    veto: VetoReason | None = Field(description="Between the two records alone.")
+    prior_bits: float
+    steps: list[ExplanationStepView]
+    link_bits: float
+    review_bits: float
+    model_digest: str
+
+
 class EvidenceView(BaseModel):
     """Why a person answers a question asked by demographics."""
 

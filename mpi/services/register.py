@@ -29,7 +29,12 @@ from mpi.storage.outbox import add_events
 from mpi.storage.records import StoredRecord, add_record, find_record, list_records
 from mpi.storage.requests import find_outcome, keep_outcome
 from mpi.storage.unit_of_work import UnitOfWork, reading
-from mpi.storage.versions import StoredVersion, add_version, list_versions_of
+from mpi.storage.versions import (
+    StoredVersion,
+    add_version,
+    list_versions_of,
+    set_version_error,
+)
 from mpi.storage.writer import Writer
 
 EVENT_SKEW_MAX: Final = timedelta(days=1)
@@ -192,16 +197,14 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
     number = stored.number if stored else add_record(unit, version.key, at=cause.at)
     survivor = survivors_of(unit, [number])[number] if stored else number
     known = _known_versions(unit, version.key, survivor) if stored else []
-    is_repeated = any(
-        (each.version.order, each.version.is_entered_in_error)
-        == (version.order, version.is_entered_in_error)
-        for each in known
-    )
-    if stored and is_repeated and stored.person_id is not None:
-        return unchanged(stored)
-    if not is_repeated:
+    repeated = next((each for each in known if each.version.order == version.order), None)
+    if repeated is None:
         mapping = act.index.mapping_digests.get(version.key.source)
         add_version(unit, number, version, received_at=cause.at, mapping_digest=mapping)
+    elif repeated.version.is_entered_in_error != version.is_entered_in_error:
+        set_version_error(unit, repeated.number, is_error=version.is_entered_in_error)
+    elif stored and stored.person_id is not None:
+        return unchanged(stored)
     keys = {survivor: version.key if survivor == number else _key_of(unit, survivor)}
     carried = carry_out(unit, locks, act, cause, keys)
     held = {each.version.order for each in carried.restated.held[survivor]}

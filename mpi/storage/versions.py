@@ -84,6 +84,11 @@ def set_version_states(unit: UnitOfWork, states: Iterable[tuple[int, VersionStat
     _JUDGE.run_many(unit, rows)
 
 
+def set_version_error(unit: UnitOfWork, number: int, *, is_error: bool) -> None:
+    """The source says of a version that it was entered in error, or not after all."""
+    _SET_ERROR.run(unit, its_number=number, is_error=is_error)
+
+
 def _stored(key: RecordKey, row: Row) -> StoredVersion:
     number, record, event_at, sequence, digest, content, state, is_error, verdict = row
     version = RecordVersion(
@@ -140,3 +145,4 @@ _ADD: Final = insert_numbered(
     "is_error",
 )
 _JUDGE: Final = update_of(record_version, "state")
+_SET_ERROR: Final = update_of(record_version, "is_error")

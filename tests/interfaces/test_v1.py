@@ -242,7 +242,11 @@ def test_the_description_has_examples_and_every_route(client: TestClient) -> Non
         "/v1/resolve",
         "/v1/persons/{person_id}",
         "/v1/persons/{person_id}/records",
+        "/v1/explain",
+        "/v1/records:batch",
         "/v1/sources/{source}/records/{local_id}",
+        "/v1/sources/{source}/records/{local_id}:merge",
+        "/v1/sources/{source}/records/{local_id}:unmerge",
     }
     assert described["components"]["schemas"]["ResolveRequest"]["examples"]
 
