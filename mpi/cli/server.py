@@ -27,10 +27,11 @@ def serve(
     """Answer over HTTP until interrupted; the API describes itself at /docs."""
     import uvicorn
 
-    from mpi.cli.answering import open_desk
+    from mpi.cli.registering import opened_for_writing
 
     settings = chosen_settings(database_url)
-    open_desk(settings).store.close()
+    with opened_for_writing(settings):
+        pass  # What is wrong is told here in one sentence, and not by every worker.
     os.environ["MPI_DATABASE_URL"] = settings.database_url
     typer.echo(f"Serving http://{host}:{port}; its description is at /docs. Ctrl+C ends it.")
     try:
