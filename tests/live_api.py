@@ -77,7 +77,7 @@ def somebody(**changes: Any) -> dict[str, Any]:
         "event_at": EVENT_AT,
         "given_name": _GIVEN[n % len(_GIVEN)],
         "family_name": f"{_FAMILY[n % len(_FAMILY)]}{chr(97 + n // 26 % 26)}{chr(97 + n % 26)}",
-        "date_of_birth": f"{1930 + n % 70}-{1 + n % 12:02}-{1 + n * 7 % 28:02}",
+        "date_of_birth": f"{1930 + n % 70}-{1 + n % 12:02}-{2 + n * 7 % 26:02}",
         "sex": "MF"[n % 2],
         "address": f"{n} {_FAMILY[n % 5]} Road",
         "postcode": f"DT{1 + n % 9} {n // 20 % 9}{chr(65 + n % 20)}{chr(66 + n // 20 % 20)}",

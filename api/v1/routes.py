@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from api.errors import PROBLEM_JSON
-from api.v1 import records
+from api.v1 import decisions, records, tasks
 from api.v1.schemas import (
     PERSON_ID_EXAMPLE,
     CrossReferencesResponse,
@@ -105,4 +105,5 @@ def list_person_records(person_id: PersonIdInPath, service: Served, recipient: T
     return json_response(cross_references_view(answer))
 
 
-router.include_router(records.router)
+for each in (records, decisions, tasks):
+    router.include_router(each.router)

@@ -76,6 +76,10 @@ class Answer:
     is_closed: bool = False
     """None of the asked id's records is left; `persons` says where they went."""
 
+    @property
+    def person_ids(self) -> tuple[PersonId, ...]:
+        return tuple(person.person_id for person in self.persons)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossReference:
@@ -96,6 +100,10 @@ class CrossReferences:
     asked_id: PersonId | None
     records: tuple[CrossReference, ...]
 
+    @property
+    def person_ids(self) -> tuple[PersonId, ...]:
+        return (self.person_id,)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordAnswer:
@@ -108,6 +116,10 @@ class RecordAnswer:
     registered_at: datetime
     content: Mapping[str, Any]
     """`demographics_to_dict` of the live version; empty unless live."""
+
+    @property
+    def person_ids(self) -> tuple[PersonId | None, ...]:
+        return (self.person_id,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

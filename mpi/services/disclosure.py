@@ -9,14 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from mpi.domain.identifiers import PersonId
-from mpi.services.answers import Answer, CrossReferences, PairExplanation, RecordAnswer
 from mpi.storage.audit import AuditEvent, add_audit_events
 from mpi.storage.unit_of_work import UnitOfWork
 
-Disclosable = TypeVar("Disclosable", Answer, CrossReferences, RecordAnswer, PairExplanation)
+
+class Disclosing(Protocol):
+    """An answer: it says itself whom it discloses."""
+
+    @property
+    def person_ids(self) -> Sequence[PersonId | None]: ...
+
+
+Disclosable = TypeVar("Disclosable", bound=Disclosing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +41,8 @@ def disclosed(answer: Disclosable, recipient: Recipient) -> Disclosable:
     return answer
 
 
-def person_ids_in(answer: Disclosable) -> list[PersonId]:
+def person_ids_in(answer: Disclosing) -> list[PersonId]:
     """Everyone whom an answer discloses."""
-    if isinstance(answer, Answer):
-        return [person.person_id for person in answer.persons]
-    if isinstance(answer, CrossReferences):
-        return [answer.person_id]
-    if isinstance(answer, RecordAnswer):
-        return [answer.person_id] if answer.person_id else []
     return list(dict.fromkeys(filter(None, answer.person_ids)))
 
 

@@ -55,6 +55,12 @@ def list_versions_of(
     return [_stored(key, row) for row in _VERSIONS.rows(unit, sorted(records))]
 
 
+def find_version_digest(unit: UnitOfWork, number: int) -> str | None:
+    """The digest of a version."""
+    row = _DIGEST.first(unit, number=number)
+    return row[0] if row else None
+
+
 def add_version(
     unit: UnitOfWork,
     record: int,
@@ -132,6 +138,9 @@ _VERSIONS: Final = PreparedQuery(
     .order_by(record_version.c.event_at, record_version.c.sequence, record_version.c.digest)
     .limit(VERSIONS_MAX),
     list_name="records",
+)
+_DIGEST: Final = PreparedQuery(
+    sa.select(record_version.c.digest).where(record_version.c.number == sa.bindparam("number"))
 )
 _ADD: Final = insert_numbered(
     record_version,
