@@ -136,10 +136,17 @@ class EvidenceView(BaseModel):
     )
 
 
+PARTED: Final[Any] = Field(
+    description="Persons that it was one with until a split that no decision caused and no steward "
+    "has looked at: take care."
+)
+
+
 class PersonView(BaseModel):
     """One live person with the golden record."""
 
     person_id: str = Field(examples=[PERSON_ID_EXAMPLE])
+    recently_parted_from: list[str] = PARTED
     golden: dict[str, Any]
     evidence: EvidenceView | None = None
 
@@ -163,6 +170,7 @@ class PersonResponse(BaseModel):
     asked_id: str | None = Field(description="The id asked about, if no longer in use.")
     is_closed: bool
     went_to: list[str] = Field(description="Who holds the records of a closed id.")
+    recently_parted_from: list[str] = PARTED
     golden: dict[str, Any]
     model_digest: str
 

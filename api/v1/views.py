@@ -44,6 +44,7 @@ def person_view(answer: Answer) -> dict[str, Any]:
         "asked_id": answer.asked_id,
         "is_closed": answer.is_closed,
         "went_to": [each.person_id for each in answer.persons] if answer.is_closed else [],
+        "recently_parted_from": person.recently_parted_from if person else [],
         "golden": person.golden if person else {},
         "model_digest": answer.model_digest,
     }
@@ -99,6 +100,7 @@ def explained_view(answer: PairExplanation) -> dict[str, Any]:
 def _person(person: PersonAnswer) -> dict[str, Any]:
     return {
         "person_id": person.person_id,
+        "recently_parted_from": person.recently_parted_from,
         "golden": person.golden,
         "evidence": _evidence(person.evidence) if person.evidence else None,
     }

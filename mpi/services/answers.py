@@ -60,6 +60,9 @@ class PersonAnswer:
     """The golden record, as its JSON has it."""
     evidence: Evidence | None = None
     """None where the question was an identifier."""
+    recently_parted_from: tuple[PersonId, ...] = ()
+    """Persons that it was one with until a split that no decision caused and no steward has
+    looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
