@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from api.errors import PROBLEM_JSON
-from api.v1 import decisions, records, tasks
+from api.v1 import changes, decisions, records, tasks
 from api.v1.schemas import (
     PERSON_ID_EXAMPLE,
     CrossReferencesResponse,
     ExplainRequest,
     ExplainResponse,
     PersonResponse,
+    PersonThenResponse,
     Problem,
     ResolveRequest,
     ResolveResponse,
@@ -30,8 +31,10 @@ from api.v1.views import (
 )
 from api.wiring import Served, Told
 from mpi.domain.identifiers import parse_person_id, parse_record_key
+from mpi.domain.instants import parse_instant
 from mpi.services.cross_reference import cross_references
 from mpi.services.explanation import explain_records
+from mpi.services.history import cross_references_as_of, person_as_of
 from mpi.services.resolve import (
     resolve_by_demographics,
     resolve_by_nhs_number,
@@ -52,6 +55,11 @@ router = APIRouter(prefix="/v1", responses=PROBLEMS)
 
 PersonIdInPath = Annotated[
     str, Path(description="A person id, in use or not.", examples=[PERSON_ID_EXAMPLE])
+]
+
+
+AsOf = Annotated[
+    str | None, Query(description="An instant, with a time zone: what the index knew then.")
 ]
 
 
@@ -85,10 +93,22 @@ def explain(asked: ExplainRequest, service: Served, recipient: Told) -> Response
     return json_response(explained_view(answer))
 
 
-@router.get("/persons/{person_id}", tags=["persons"], responses={200: {"model": PersonResponse}})
-def read_person(person_id: PersonIdInPath, service: Served, recipient: Told) -> Response:
-    """The golden record of a person; an id no longer in use leads to who holds its records."""
+@router.get(
+    "/persons/{person_id}",
+    tags=["persons"],
+    responses={200: {"model": PersonResponse | PersonThenResponse}},
+)
+def read_person(
+    person_id: PersonIdInPath, service: Served, recipient: Told, as_of: AsOf = None
+) -> Response:
+    """The golden record of a person; an id no longer in use leads to who holds its records.
+
+    With `as_of`, what the index knew of this very id then; see `PersonThenResponse`.
+    """
     asked = parse_person_id(person_id)
+    if as_of is not None:
+        at = parse_instant(as_of, field="as_of")
+        return json_response(service.ask("read_person", recipient, person_as_of, asked, at))
     answer = service.ask("read_person", recipient, resolve_by_person_id, asked)
     return json_response(person_view(answer))
 
@@ -98,12 +118,18 @@ def read_person(person_id: PersonIdInPath, service: Served, recipient: Told) -> 
     tags=["persons"],
     responses={200: {"model": CrossReferencesResponse}},
 )
-def list_person_records(person_id: PersonIdInPath, service: Served, recipient: Told) -> Response:
-    """Where a person has records."""
+def list_person_records(
+    person_id: PersonIdInPath, service: Served, recipient: Told, as_of: AsOf = None
+) -> Response:
+    """Where a person has records, or had some at an instant."""
     asked = parse_person_id(person_id)
+    if as_of is not None:
+        at = parse_instant(as_of, field="as_of")
+        then = service.ask("list_person_records", recipient, cross_references_as_of, asked, at)
+        return json_response(cross_references_view(then))
     answer = service.ask("list_person_records", recipient, cross_references, asked)
     return json_response(cross_references_view(answer))
 
 
-for each in (records, decisions, tasks):
+for each in (records, decisions, tasks, changes):
     router.include_router(each.router)

@@ -175,6 +175,15 @@ class PersonResponse(BaseModel):
     model_digest: str
 
 
+class PersonThenResponse(BaseModel):
+    """A person as the index knew it at an instant; without records if it had none then."""
+
+    person_id: str
+    as_of: datetime
+    golden: dict[str, Any]
+    records: list[str]
+
+
 class CrossReferenceView(BaseModel):
     """One source record of a person."""
 

@@ -120,7 +120,7 @@ def blocking_keys_of(
     found: set[int] = set()
     for versions in (told, [*told, saying]):
         if versions:
-            trust = _number_trust(unit, index, versions)
+            trust = number_trust_of(unit, index, versions)
             judged = accept_versions(versions, trust, index.name_rule)
             if judged.record is not None:
                 found |= index.keys_of(standardise(judged.record, trust))
@@ -166,7 +166,7 @@ def _fold(unit: UnitOfWork, index: LinkageIndex, number: int, key: RecordKey) ->
     versions = [each.version for each in stored]
     if not versions:
         return _Fold((), AcceptedVersions(None, ()), None, None)
-    trust = _number_trust(unit, index, versions)
+    trust = number_trust_of(unit, index, versions)
     judged = accept_versions(versions, trust, index.name_rule)
     if judged.record is None:
         return _Fold(stored, judged, None, None)
@@ -176,10 +176,10 @@ def _fold(unit: UnitOfWork, index: LinkageIndex, number: int, key: RecordKey) ->
     return _Fold(stored, judged, comparison, withheld)
 
 
-def _number_trust(
+def number_trust_of(
     unit: UnitOfWork, index: LinkageIndex, versions: Iterable[RecordVersion]
 ) -> NumberTrust:
-    """The model's trust with what is known of the numbers that these versions state."""
+    """The model's trust with what is in force about the numbers that these versions state."""
     stated = index.model.number_trust
     numbers = {standardise_nhs_number(version.demographics.nhs_number) for version in versions}
     disputed, superseded = set(stated.disputed), dict(stated.superseded)
