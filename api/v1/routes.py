@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from api.errors import PROBLEM_JSON
-from api.v1 import changes, decisions, records, tasks
+from api.v1 import changes, decisions, numbers, records, tasks
 from api.v1.schemas import (
     PERSON_ID_EXAMPLE,
     CrossReferencesResponse,
@@ -131,5 +131,5 @@ def list_person_records(
     return json_response(cross_references_view(answer))
 
 
-for each in (records, decisions, tasks, changes):
+for each in (records, decisions, numbers, tasks, changes):
     router.include_router(each.router)

@@ -32,7 +32,7 @@ from mpi.storage.graph import (
     put_edges,
     replace_keys,
 )
-from mpi.storage.locks import Locks
+from mpi.storage.locks import Locks, key_locks, number_locks
 from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.records import list_records, set_gone_record, set_live_record, set_survivor
 from mpi.storage.tables import VersionState
@@ -100,6 +100,8 @@ def restate(
     ]
     wanted = {k for change in changes for k in (change.keys_before | change.keys_after(index))}
     locks.require_keys(list(keys.values()), wanted)
+    told = [each.version for fold in folds.values() for each in fold.versions]
+    locks.require_numbers(stated_numbers(told))
     found = Restated()
     for change in changes:
         _write_record(unit, index, change, merged.get(change.number), found)
@@ -107,14 +109,17 @@ def restate(
     return found
 
 
-def blocking_keys_of(
+def locks_of(
     unit: UnitOfWork,
     index: LinkageIndex,
     key: RecordKey,
     records: Collection[int],
     saying: RecordVersion,
 ) -> frozenset[int]:
-    """The values by which a record is found now or will be once it says this: what to lock."""
+    """What to lock before a record says this.
+
+    The record, the values by which it is found now or will be, and the numbers that it states.
+    """
     stored = list_versions_of(unit, key, records) if records else []
     told = [each.version for each in stored]
     found: set[int] = set()
@@ -124,7 +129,7 @@ def blocking_keys_of(
             judged = accept_versions(versions, trust, index.name_rule)
             if judged.record is not None:
                 found |= index.keys_of(standardise(judged.record, trust))
-    return frozenset(found)
+    return key_locks([key], found) | number_locks(stated_numbers([*told, saying]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,19 +186,23 @@ def number_trust_of(
 ) -> NumberTrust:
     """The model's trust with what is in force about the numbers that these versions state."""
     stated = index.model.number_trust
-    numbers = {standardise_nhs_number(version.demographics.nhs_number) for version in versions}
     disputed, superseded = set(stated.disputed), dict(stated.superseded)
-    for number in numbers:
-        if number is not None:
-            known = number_trust_for(unit, stated, number)
-            disputed |= known.disputed
-            superseded.update(known.superseded)
+    for number in stated_numbers(versions):
+        known = number_trust_for(unit, stated, number)
+        disputed |= known.disputed
+        superseded.update(known.superseded)
     return NumberTrust(
         statuses=stated.statuses,
         sources=stated.sources,
         disputed=frozenset(disputed),
         superseded=superseded,
     )
+
+
+def stated_numbers(versions: Iterable[RecordVersion]) -> set[str]:
+    """The valid NHS numbers that these versions state."""
+    found = (standardise_nhs_number(version.demographics.nhs_number) for version in versions)
+    return {number for number in found if number is not None}
 
 
 def _write_record(
