@@ -24,6 +24,7 @@ from api.wiring import Served, Told
 from mpi.domain.identifiers import RecordKey, checked_record_key
 from mpi.domain.instants import parse_instant
 from mpi.errors import InvalidIdentifier, InvalidRecord, MpiError, Unavailable
+from mpi.limits import FEED_FIELD_CHARACTERS_MAX
 from mpi.services.change_record import delete_record as delete
 from mpi.services.change_record import merge_records, unmerge_record
 from mpi.services.cross_reference import read_record
@@ -33,6 +34,7 @@ from mpi.services.statements import checked_request_key, checked_sequence, read_
 
 router = APIRouter(tags=["records"])
 
+SourceText = Annotated[str, Field(max_length=FEED_FIELD_CHARACTERS_MAX)]
 EVENT_EXAMPLE: Final = "2026-03-03T09:00:00Z"
 _DESCRIBED: Final[dict[str, Any]] = {
     "nhs_number": "9990000018",
@@ -54,27 +56,29 @@ _DESCRIBED: Final[dict[str, Any]] = {
 class PreviousNameBody(BaseModel):
     """A name that the person had, or also uses."""
 
-    given_name: Text | None = None
-    family_name: Text | None = None
-    kind: Text | None = Field(None, description="`maiden`, `previous`, `alias` or `preferred`.")
-    until: Text | None = None
+    given_name: SourceText | None = None
+    family_name: SourceText | None = None
+    kind: SourceText | None = Field(
+        None, description="`maiden`, `previous`, `alias` or `preferred`."
+    )
+    until: SourceText | None = None
 
 
 class PreviousAddressBody(BaseModel):
     """An address that the person has left, or also uses."""
 
-    address: Text | None = None
-    town: Text | None = None
-    postcode: Text | None = None
-    until: Text | None = None
+    address: SourceText | None = None
+    town: SourceText | None = None
+    postcode: SourceText | None = None
+    until: SourceText | None = None
 
 
 class RelatedPersonBody(BaseModel):
     """Next of kin, carer or parent: never compared."""
 
-    name: Text | None = None
-    relationship: Text | None = None
-    phone: Text | None = None
+    name: SourceText | None = None
+    relationship: SourceText | None = None
+    phone: SourceText | None = None
 
 
 class StatementBody(BaseModel):
@@ -93,28 +97,28 @@ class StatementBody(BaseModel):
     entered_in_error: bool = Field(
         False, description="The source takes this version back; it no longer counts."
     )
-    nhs_number: Text | None = None
-    nhs_number_status: Text | None = Field(
+    nhs_number: SourceText | None = None
+    nhs_number_status: SourceText | None = Field(
         None, description="NHS NUMBER STATUS INDICATOR `01`..`08`; `01` is verified."
     )
-    identifier: Text | None = Field(None, description="A number of another scheme.")
-    given_name: Text | None = None
-    middle_name: Text | None = None
-    family_name: Text | None = None
-    date_of_birth: Text | None = None
-    sex: Text | None = None
-    address: Text | None = Field(None, description="Lines joined by `, `, without the town.")
-    town: Text | None = None
-    postcode: Text | None = None
-    phone: Text | None = None
-    email: Text | None = None
-    other_phones: list[Text] = []
-    birth_order: Text | None = Field(None, description="`1`, `2`... in a multiple birth.")
-    title: Text | None = None
-    gp_practice: Text | None = Field(None, description="ODS code of the practice.")
-    ethnic_category: Text | None = None
-    language: Text | None = None
-    date_of_death: Text | None = None
+    identifier: SourceText | None = Field(None, description="A number of another scheme.")
+    given_name: SourceText | None = None
+    middle_name: SourceText | None = None
+    family_name: SourceText | None = None
+    date_of_birth: SourceText | None = None
+    sex: SourceText | None = None
+    address: SourceText | None = Field(None, description="Lines joined by `, `, without the town.")
+    town: SourceText | None = None
+    postcode: SourceText | None = None
+    phone: SourceText | None = None
+    email: SourceText | None = None
+    other_phones: list[SourceText] = []
+    birth_order: SourceText | None = Field(None, description="`1`, `2`... in a multiple birth.")
+    title: SourceText | None = None
+    gp_practice: SourceText | None = Field(None, description="ODS code of the practice.")
+    ethnic_category: SourceText | None = None
+    language: SourceText | None = None
+    date_of_death: SourceText | None = None
     previous_names: list[PreviousNameBody] = []
     previous_addresses: list[PreviousAddressBody] = []
     related_people: list[RelatedPersonBody] = []

@@ -222,9 +222,11 @@ def _shown(number: int, service: Service, recipient: Recipient) -> Response:
 
 def _task_view(answer: TaskAnswer) -> dict[str, Any]:
     """See `TaskResponse`."""
-    view = {name: getattr(answer.listed, name) for name in ListedTaskView.model_fields}
-    names = TaskResponse.model_fields.keys() - view.keys()
-    view |= {name: getattr(answer, name) for name in names}
+    listed = ListedTaskView.model_fields
+    view = {
+        name: getattr(answer.listed if name in listed else answer, name)
+        for name in TaskResponse.model_fields
+    }
     return view | {"explanation": answer.explanation and explained_view(answer.explanation)}
 
 
