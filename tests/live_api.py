@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from typing import Any
+from urllib.parse import unquote
 
+from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
+from pydantic import TypeAdapter
+from starlette.routing import compile_path
 
 from api.app import create_app
 from api.wiring import Service
@@ -39,13 +45,13 @@ class LiveApi:
         return self.sent("POST", f"/v1/{path}", body)
 
     def get(self, path: str, **query: Any) -> Any:
-        response = self.client.get(f"/v1/{path}", params=query)
-        assert response.status_code == 200, response.text
-        return response.json()
+        return self.sent("GET", f"/v1/{path}", None, params=query)
 
     def sent(self, method: str, path: str, body: Any, **options: Any) -> Any:
+        """The answer, which must be as the description says."""
         response = self.client.request(method, path, json=body, **options)
         assert response.status_code == 200, response.text
+        assert_described(self.client, method, path.partition("?")[0], response.json())
         return response.json()
 
     def refusal(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[int, str]:
@@ -68,6 +74,33 @@ def live_api(store: Store) -> Iterator[LiveApi]:
     service = Service(store=store, index=live.index, clock=clock)
     with TestClient(create_app(service), raise_server_exceptions=False) as client:
         yield LiveApi(client, store, clock)
+
+
+def assert_described(client: TestClient, method: str, path: str, answer: Any) -> None:
+    """The answer has the fields that its route documents, and no others."""
+    model = next(
+        model
+        for methods, pattern, model in _models(client.app)
+        if method in methods and pattern.fullmatch(unquote(path))
+    )
+    told = model.dump_python(model.validate_python(answer), mode="json", exclude_unset=True)
+    assert _fields(told) == _fields(answer)
+
+
+def _fields(value: Any) -> Any:
+    """The names of fields at every depth."""
+    if isinstance(value, dict):
+        return {name: _fields(each) for name, each in value.items()}
+    return [_fields(each) for each in value] if isinstance(value, list) else None
+
+
+@cache
+def _models(app: Any) -> list[tuple[set[str], re.Pattern[str], TypeAdapter[Any]]]:
+    return [
+        (route.methods, compile_path(route.path)[0], TypeAdapter(route.responses[200]["model"]))
+        for route in iter_route_contexts(app.routes)
+        if 200 in (getattr(route, "responses", None) or {})
+    ]
 
 
 def somebody(**changes: Any) -> dict[str, Any]:
