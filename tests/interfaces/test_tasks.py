@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -65,6 +66,33 @@ def test_a_task_is_previewed_and_decided(api: LiveApi) -> None:
     assert (closed["state"], closed["decision"]) == ("decided", decided["decision"])
     status, detail = api.refusal("POST", f"tasks/{task['task']}:decide", answer(task, "same"))
     assert (status, detail) == (409, f"task: it was decided, by decision {decided['decision']}")
+
+
+def test_a_decision_elsewhere_may_settle_a_task(api: LiveApi) -> None:
+    task = twins(api)
+    decision = {
+        "kind": "different",
+        "left": [each["record"] for each in task["left"]],
+        "right": [each["person_id"] for each in task["right"]],
+        "reason": "-",
+        "evidence_digest": task["evidence_digest"],
+    }
+    stale = {"task": task["task"], "revision": task["revision"] + 1}
+    status, _ = api.refusal("POST", "decisions", decision | {"answers": stale})
+    assert status == 409
+    answers = {"task": task["task"], "revision": task["revision"]}
+    decided = api.post("decisions", decision | {"answers": answers})
+    assert api.get(f"tasks/{task['task']}")["decision"] == decided["decision"]
+
+
+def test_an_answer_is_given_once_whoever_is_first(api: LiveApi) -> None:
+    task = twins(api)
+    body = answer(task, "different")
+    path = f"/v1/tasks/{task['task']}:decide"
+    with ThreadPoolExecutor(8) as pool:
+        sent = [pool.submit(api.client.post, path, json=body) for _ in range(8)]
+    statuses = sorted(each.result().status_code for each in sent)
+    assert statuses == [200] + [409] * 7
 
 
 def test_an_overlay_is_answered_as_a_correction(api: LiveApi) -> None:
