@@ -22,9 +22,9 @@ from mpi.services.act import Act, Carried, carry_out
 from mpi.services.cause import identity_event
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex
-from mpi.services.restate import blocking_keys_of
+from mpi.services.restate import locks_of
 from mpi.storage.graph import list_family, survivors_of
-from mpi.storage.locks import Locks, key_locks
+from mpi.storage.locks import Locks
 from mpi.storage.outbox import add_events
 from mpi.storage.records import StoredRecord, add_record, find_record, list_records
 from mpi.storage.requests import find_outcome, keep_outcome
@@ -166,8 +166,7 @@ def _keys_to_lock(unit: UnitOfWork, index: LinkageIndex, version: RecordVersion)
     """The locks that a registration needs, as far as can be seen before they are taken."""
     stored = find_record(unit, version.key)
     numbers = _whole(unit, stored.number) if stored else []
-    keys = blocking_keys_of(unit, index, version.key, numbers, version)
-    return key_locks([version.key], keys)
+    return locks_of(unit, index, version.key, numbers, version)
 
 
 def _whole(unit: UnitOfWork, number: int) -> list[int]:
