@@ -76,6 +76,11 @@ def list_crowded(unit: UnitOfWork, keys: Collection[int]) -> set[int]:
     return {key for part in _parts(keys) for (key,) in _CROWDED.rows(unit, part)}
 
 
+def list_homes(unit: UnitOfWork, numbers: Collection[int]) -> set[PersonId]:
+    """The homes of these records, live or not."""
+    return {home_id for part in _parts(numbers) for (home_id,) in _HOMES.rows(unit, part)}
+
+
 def list_records_at_home(unit: UnitOfWork, ids: Collection[PersonId]) -> set[int]:
     """The records, live or not, whose home is one of these ids."""
     return {record for part in _parts(ids) for (record,) in _AT_HOME.rows(unit, part)}
@@ -253,6 +258,9 @@ _HOLDERS: Final = PreparedQuery(
 )
 _CROWDED: Final = PreparedQuery(
     sa.select(crowded_key.c.key).where(crowded_key.c.key.in_(_listed("keys"))), list_name="keys"
+)
+_HOMES: Final = PreparedQuery(
+    sa.select(home.c.home_id).where(home.c.record.in_(_listed("numbers"))), list_name="numbers"
 )
 _AT_HOME: Final = PreparedQuery(
     sa.select(home.c.record).where(home.c.home_id.in_(_listed("ids"))), list_name="ids"
