@@ -55,9 +55,11 @@ def accept_versions(
 
     Args:
         versions: At least one version of one record, in any order.
-        trust: Which NHS numbers are trusted.
+        trust: Which NHS numbers are trusted. Disputed and superseded ones count as stated here:
+            else a word about a number that a record has long left would change what it says.
         name_rule: When two given names may be one human's, of the model.
     """
+    stated = NumberTrust(statuses=trust.statuses, sources=trust.sources)
     accepted: list[RecordVersion] = []
     held: list[HeldVersion] = []
     is_deleted = False
@@ -65,7 +67,7 @@ def accept_versions(
         if version.is_deletion:
             is_deleted = True
             continue
-        reason = _objection(accepted, version, trust, name_rule)
+        reason = _objection(accepted, version, stated, name_rule)
         if version.verdict is VersionVerdict.ANOTHER_HUMAN or (reason and is_deleted):
             accepted, held, reason = [], [], None
         if reason is None or version.verdict is VersionVerdict.CORRECTION:

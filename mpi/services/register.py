@@ -30,7 +30,12 @@ from mpi.storage.records import StoredRecord, add_record, find_record, list_reco
 from mpi.storage.requests import find_outcome, keep_outcome
 from mpi.storage.tables import VersionState
 from mpi.storage.unit_of_work import UnitOfWork
-from mpi.storage.versions import StoredVersion, add_version, list_versions_of
+from mpi.storage.versions import (
+    StoredVersion,
+    add_version,
+    list_versions_of,
+    mark_version_in_error,
+)
 from mpi.storage.writer import Writer
 
 EVENT_SKEW_MAX: Final = timedelta(days=1)
@@ -193,19 +198,17 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
     number = stored.number if stored else add_record(unit, version.key, at=cause.at)
     survivor = survivors_of(unit, [number])[number] if stored else number
     known = _known_versions(unit, version.key, survivor) if stored else []
-    is_repeated = any(
-        (each.version.order, each.version.is_entered_in_error)
-        == (version.order, version.is_entered_in_error)
-        for each in known
-    )
-    if stored and is_repeated and stored.person_id is not None:
-        return unchanged(stored)
+    same = next((each for each in known if each.version.order == version.order), None)
     fresh = {}
-    if not is_repeated:
+    if same is None:
         mapping = act.index.mapping_digests.get(version.key.source)
         added = add_version(unit, number, version, received_at=cause.at, mapping_digest=mapping)
         if stored is None:
             fresh[number] = StoredVersion(added, number, version, VersionState.ACCEPTED)
+    elif version.is_entered_in_error and not same.version.is_entered_in_error:
+        mark_version_in_error(unit, same.number)
+    elif stored and stored.person_id is not None:
+        return unchanged(stored)
     keys = {survivor: version.key if survivor == number else _key_of(unit, survivor)}
     carried = carry_out(unit, locks, act, cause, keys, fresh=fresh)
     held = {each.version.order for each in carried.restated.held[survivor]}

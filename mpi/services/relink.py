@@ -25,7 +25,7 @@ from mpi.services.linkage_index import LinkageIndex
 from mpi.services.questions import TaskChanges, put_questions
 from mpi.services.world import Judged, World, judge, read_world
 from mpi.standardise.informative import is_informative
-from mpi.storage.graph import StandingRecord, put_home
+from mpi.storage.graph import StandingRecord, list_homes, put_home
 from mpi.storage.links import close_link, open_link
 from mpi.storage.locks import Locks
 from mpi.storage.outbox import OutboxEvent, add_events
@@ -93,7 +93,7 @@ def relink(
     judged = judge(world, index)
     found = Relinked()
     _note_before(world, gone, found)
-    rows = _name(unit, index, world, judged, cause, found)
+    rows = _name(unit, index, world, gone, judged, cause, found)
     changed = _write_links(unit, world, gone, cause, found)
     changed |= {found.person_of[record] for record in stated if record in found.person_of}
     _write_persons(unit, index, rows, changed, cause, found)
@@ -139,6 +139,7 @@ def _name(
     unit: UnitOfWork,
     index: LinkageIndex,
     world: World,
+    gone: Iterable[StandingRecord],
     judged: Judged,
     cause: Cause,
     found: Relinked,
@@ -153,7 +154,7 @@ def _name(
         judged.undecided, world.link_edges(index), previous=previous, new_id=new_person_id
     )
     ids = {*homes.values(), *previous.values(), *remembered.values(), *found.before.values()}
-    rows = list_person_rows(unit, ids)
+    rows = list_person_rows(unit, ids) | _rows_out_of_use(unit, world.past)
     named = name_groups(
         judged.groups,
         homes=homes,
@@ -171,6 +172,15 @@ def _name(
     for each in standing:
         _write_home(unit, each, homes[each.number], remember.get(each.number, each.remembered_id))
     return rows
+
+
+def _rows_out_of_use(unit: UnitOfWork, past: Collection[int]) -> dict[PersonId, PersonRow]:
+    """The ids by which records were known that live no longer: where they lead may change."""
+    if not past:
+        return {}
+    ids = {i for each in list_homes(unit, past) for i in each if i is not None}
+    rows = list_person_rows(unit, ids)
+    return {person_id: row for person_id, row in rows.items() if not _is_live(row)}
 
 
 def _write_home(

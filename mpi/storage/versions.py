@@ -78,6 +78,11 @@ def add_version(
     return number
 
 
+def mark_version_in_error(unit: UnitOfWork, number: int) -> None:
+    """The source says of a version it sent before that it was entered in error."""
+    _MARK.run(unit, its_number=number, is_error=True)
+
+
 def set_version_states(unit: UnitOfWork, states: Iterable[tuple[int, VersionState]]) -> None:
     """Write what versions count for now."""
     rows = [{"its_number": number, "state": str(state)} for number, state in states]
@@ -140,3 +145,4 @@ _ADD: Final = insert_numbered(
     "is_error",
 )
 _JUDGE: Final = update_of(record_version, "state")
+_MARK: Final = update_of(record_version, "is_error")
