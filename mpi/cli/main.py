@@ -21,6 +21,7 @@ import mpi
 from mpi.cli import (
     ask,
     audit,
+    backup,
     batch,
     check,
     clients,
@@ -52,7 +53,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for group in (demo, region, batch, measure, check, ask, server, store, clients, audit, webhooks):
+_GROUPS: Final = (
+    demo, region, batch, measure, check, ask, server, store, clients, audit, webhooks, backup,
+)  # fmt: skip
+for group in _GROUPS:
     group.add_commands(app)
 
 
