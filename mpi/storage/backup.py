@@ -96,7 +96,7 @@ def _copy_sqlite(store: Store, part: Path) -> None:
         closing(sqlite3.connect(store.sqlite_path)) as source,
         closing(sqlite3.connect(part)) as copy,
     ):
-        source.backup(copy, pages=PAGES_AT_ONCE)
+        source.backup(copy)  # One read transaction: writers do not wait for it.
         copy.execute("PRAGMA journal_mode=DELETE")
         if copy.execute("PRAGMA integrity_check").fetchone() != ("ok",):
             raise StorageUnavailable("store: the copy is damaged")
