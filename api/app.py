@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 import mpi
 from api import authorisation, description, health, metrics
+from api.contract import declare_access
 from api.door import Door
 from api.errors import add_error_handlers
 from api.guard import Guard
@@ -63,6 +64,7 @@ def create_app(service: Service | None = None) -> FastAPI:
     app.include_router(authorisation.router)
     app.include_router(v1.router)
     app.include_router(disclosures.router)
+    declare_access(app)
     app.add_middleware(Guard)
     app.add_middleware(Door)
     return app

@@ -14,7 +14,6 @@ from api.v1.schemas import (
     PERSON_ID_EXAMPLE,
     CrossReferencesResponse,
     PersonResponse,
-    Problem,
     RecordResponse,
     ResolveRequest,
     ResolveResponse,
@@ -36,7 +35,7 @@ from mpi.services.resolve import (
     resolve_by_source_id,
 )
 
-_PROBLEM = {"content": {PROBLEM_JSON: {"schema": Problem.model_json_schema()}}}
+_PROBLEM = {"content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     404: {"description": "There is no such person or record.", **_PROBLEM},
     413: {"description": "The body is too long.", **_PROBLEM},

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -35,9 +31,9 @@ from mpi.services.figures import figures
 from mpi.storage.engine import Store
 from mpi.storage.unit_of_work import reading, writing
 from tests.callers import headers_of
+from tests.serving import serving
 from tests.small_region import ADA, LOADED_AT, fill, person_id, spec_index
 
-START = "import sys; sys.argv[0] = 'mpi'; from mpi.cli.main import run; run()"
 DASHBOARD = Path(__file__).parents[2] / "docs" / "operating" / "grafana-dashboard.json"
 LATER = LOADED_AT + timedelta(hours=2)
 
@@ -198,7 +194,7 @@ def test_two_workers_answer_share_figures_and_stop_after_what_they_accepted(
         "MPI_DATABASE_URL": url, "MPI_RELEASE_FOLDER": release,
         "MPI_KEYS_FOLDER": str(tmp_path / "keys"), "MPI_LOG_LEVEL": "info",
     }  # fmt: skip
-    with Running(settings, "--workers", "2") as (process, address, headers):
+    with serving(settings, "--workers", "2") as (process, address, headers):
         statuses: list[int] = []
 
         def ask() -> None:
@@ -247,39 +243,3 @@ def audited(url: str, action: str) -> int:
         count: int = unit.connection.execute(query, {"action": action}).scalar_one()
     store.close()
     return count
-
-
-class Running:
-    """`mpi serve` on a free port of this machine, once it answers, with the token it prints."""
-
-    def __init__(self, settings: dict[str, str], *words: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        command = [sys.executable, "-c", START, "serve", "--port", str(self.port), *words]
-        self.process = subprocess.Popen(
-            command,
-            env=os.environ | settings,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def __enter__(self) -> tuple[subprocess.Popen[str], str, dict[str, str]]:
-        assert self.process.stdout is not None
-        said = [self.process.stdout.readline() for _ in range(4)]
-        token = next(line for line in said if "MPI_TOKEN=" in line).partition("=")[2].strip()
-        address = f"http://127.0.0.1:{self.port}"
-        for _ in range(400):
-            try:
-                httpx2.get(f"{address}/health/live")
-                break
-            except httpx2.ConnectError:
-                time.sleep(0.05)
-        return self.process, address, {"Authorization": f"Bearer {token}"}
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.wait(30)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
