@@ -29,7 +29,7 @@ from mpi.limits import JSON_DEPTH_MAX
 from mpi.services.behind import Behind, steps_behind
 from mpi.services.figures import figures
 from mpi.storage.engine import Store
-from mpi.storage.unit_of_work import reading, writing
+from mpi.storage.unit_of_work import BULK_LOCK, reading, writing
 from tests.callers import headers_of
 from tests.serving import serving
 from tests.small_region import ADA, LOADED_AT, fill, person_id, spec_index
@@ -158,13 +158,13 @@ def test_the_log_has_a_line_for_each_request_and_no_path(client: TestClient) -> 
     assert "XYZZYCANARY" not in stream.getvalue()
 
 
-def test_a_store_that_cannot_be_written_to_is_not_ready(tmp_path: Path, service: Service) -> None:
-    if not service.store.is_sqlite:
-        pytest.skip("a lock that is held for long is SQLite's way of not being writable")
+def test_a_store_that_cannot_be_written_to_is_not_ready(service: Service) -> None:
+    lock = f"SELECT pg_advisory_xact_lock({BULK_LOCK})"
+    bulk_load = "SELECT 1" if service.store.is_sqlite else lock
     with TestClient(create_app(service)) as client:
         assert client.get("/health/ready").status_code == 200
-        with service.store.engine.connect() as other:
-            other.exec_driver_sql("SELECT 1")
+        with service.store.engine.connect() as other:  # On SQLite to begin is to have the lock.
+            other.exec_driver_sql(bulk_load)
             response = client.get("/health/ready")
     assert response.status_code == 503
     assert response.json()["detail"].startswith("store: ")
