@@ -93,7 +93,7 @@ def relink(
     judged = judge(world, index)
     found = Relinked()
     _note_before(world, gone, found)
-    rows = _name(unit, index, world, gone, judged, cause, found)
+    rows = _name(unit, index, world, judged, cause, found)
     changed = _write_links(unit, world, gone, cause, found)
     changed |= {found.person_of[record] for record in stated if record in found.person_of}
     _write_persons(unit, index, rows, changed, cause, found)
@@ -139,7 +139,6 @@ def _name(
     unit: UnitOfWork,
     index: LinkageIndex,
     world: World,
-    gone: Iterable[StandingRecord],
     judged: Judged,
     cause: Cause,
     found: Relinked,
