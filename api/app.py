@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,12 +10,14 @@ from fastapi import FastAPI
 
 import mpi
 from api import authorisation, description, health, metrics
+from api.contract import declare_access
 from api.door import Door
 from api.errors import add_error_handlers
 from api.guard import Guard
 from api.v1 import disclosures
 from api.v1 import routes as v1
 from api.wiring import Service, open_service, served_by
+from mpi import logs
 from mpi.logs import configure_logs
 from mpi.settings import read_settings
 
@@ -63,6 +66,7 @@ def create_app(service: Service | None = None) -> FastAPI:
     app.include_router(authorisation.router)
     app.include_router(v1.router)
     app.include_router(disclosures.router)
+    declare_access(app)
     app.add_middleware(Guard)
     app.add_middleware(Door)
     return app
@@ -72,4 +76,10 @@ def _opened() -> Service:
     """What the settings name; the process is the server's own, so its log is ours too."""
     settings = read_settings()
     configure_logs(level=settings.log_level)
+    threading.excepthook = _tell_of_dead_thread
     return open_service(settings)
+
+
+def _tell_of_dead_thread(ended: threading.ExceptHookArgs) -> None:
+    """A traceback would hold values; readiness says that the service must be restarted."""
+    logs.error("thread_failed", error_class=ended.exc_type.__name__)

@@ -23,7 +23,9 @@ from mpi.services.disclosure import Disclosable, Recipient
 from mpi.services.figures import Figure, figures
 from mpi.services.linkage_index import LinkageIndex, compile_linkage_index, require_release_in_force
 from mpi.services.prepare import prepare_store, rest_garbage_collector
+from mpi.services.webhooks import Deliverer
 from mpi.services.who_saw import who_saw
+from mpi.settings import listed
 from mpi.storage.audit import AuditEvent
 from mpi.storage.engine import Store, open_store
 from mpi.storage.releases import read_release, release_in_force
@@ -123,9 +125,15 @@ def open_service(settings: Settings | None = None, clock: Clock | None = None) -
         index=index,
         clock=told,
         sources=sources,
-        behind=Behind(steps_behind(store, told, roots=chosen.audit_roots_file)),
+        behind=_behind(store, told, chosen),
         access=open_access(ClientDirectory(store, owned), chosen),
     )
+
+
+def _behind(store: Store, clock: Clock, settings: Settings) -> Behind:
+    deliverer = Deliverer(store, clock, listed(settings.webhook_hosts))
+    steps = steps_behind(store, clock, roots=settings.audit_roots_file, deliverer=deliverer)
+    return Behind(steps, close=deliverer.close)
 
 
 def served_by(app: FastAPI, service: Service) -> None:

@@ -23,6 +23,7 @@ TOKEN_BYTES_MAX: Final = 8_192
 REFUSALS_PER_MINUTE_MAX: Final = 300
 """Refusals of one address that are audited; past that it gets 429 and no line."""
 CLIENTS_MAX: Final = 10_000
+WEBHOOKS_MAX: Final = 32
 BLOCK_RECORDS_MAX: Final = 500
 """Records that may share one blocking value and still be compared through it."""
 CANDIDATES_MAX: Final = 1_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mpi.domain.policy import Role
+from mpi.domain.records import content_digest
 from mpi.services.clients import Client, register_client
 from mpi.storage.clients import find_client
 from mpi.storage.unit_of_work import writing
@@ -27,7 +28,7 @@ def token_of(
     service, access = app.state.service, app.state.access
     now = service.clock.now()
     client = Client(
-        id="-".join([*sorted(roles), organisation, *sources]),
+        id="-".join([*sorted(roles), organisation, content_digest(" ".join(sources))[:8]]),
         organisation=organisation,
         roles=frozenset(roles),
         sources=frozenset(sources),

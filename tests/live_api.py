@@ -20,7 +20,10 @@ from starlette.routing import compile_path
 from api.app import create_app
 from api.wiring import Service
 from mpi.clock import FixedClock
+from mpi.config import read_source_systems
+from mpi.domain.policy import Role
 from mpi.storage.engine import Store
+from tests.callers import headers_of
 from tests.live_index import START, LiveIndex
 
 EVENT_AT = "2026-01-05T09:00:00Z"
@@ -73,6 +76,8 @@ def live_api(store: Store) -> Iterator[LiveApi]:
     clock = FixedClock(START)
     service = Service(store=store, index=live.index, clock=clock)
     with TestClient(create_app(service), raise_server_exceptions=False) as client:
+        sources = tuple(read_source_systems())
+        client.headers |= headers_of(client.app, Role.INTEGRATION, Role.STEWARD, sources=sources)
         yield LiveApi(client, store, clock)
 
 

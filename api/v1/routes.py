@@ -18,7 +18,6 @@ from api.v1.schemas import (
     ExplainResponse,
     PersonResponse,
     PersonThenResponse,
-    Problem,
     ResolveRequest,
     ResolveResponse,
 )
@@ -42,7 +41,7 @@ from mpi.services.resolve import (
     resolve_by_source_id,
 )
 
-_PROBLEM = {"content": {PROBLEM_JSON: {"schema": Problem.model_json_schema()}}}
+_PROBLEM = {"content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     404: {"description": "There is no such person or record.", **_PROBLEM},
     409: {"description": "The state has moved on; read again.", **_PROBLEM},

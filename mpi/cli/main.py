@@ -21,6 +21,7 @@ import mpi
 from mpi.cli import (
     ask,
     audit,
+    backup,
     batch,
     check,
     clients,
@@ -30,6 +31,7 @@ from mpi.cli import (
     register,
     server,
     store,
+    webhooks,
 )
 from mpi.errors import MpiError
 
@@ -52,20 +54,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-GROUPS: Final = (
-    demo,
-    region,
-    batch,
-    measure,
-    check,
-    register,
-    ask,
-    server,
-    store,
-    clients,
-    audit,
-)
-for group in GROUPS:
+_GROUPS: Final = (
+    demo, region, batch, measure, check, register, ask, server, store, clients, audit, webhooks,
+    backup,
+)  # fmt: skip
+for group in _GROUPS:
     group.add_commands(app)
 
 

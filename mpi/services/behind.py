@@ -16,6 +16,7 @@ from mpi import logs
 from mpi.clock import Clock
 from mpi.errors import MpiError
 from mpi.services.audit_seal import copy_roots, seal_audit
+from mpi.services.webhooks import Deliverer
 from mpi.storage.engine import Store
 from mpi.storage.figures import note_heard
 from mpi.storage.outbox import number_events
@@ -29,7 +30,14 @@ Step = Callable[[], object]
 class Behind:
     """Runs steps over and over, each on a thread of its own, until it is stopped."""
 
-    def __init__(self, steps: Mapping[str, Step], *, every_s: float = PASS_EVERY_S) -> None:
+    def __init__(
+        self,
+        steps: Mapping[str, Step],
+        *,
+        every_s: float = PASS_EVERY_S,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._close = close
         self._stopped = threading.Event()
         self._every_s = every_s
         self._threads = [
@@ -46,6 +54,7 @@ class Behind:
         self._stopped.set()
         for thread in self._threads:
             thread.join()
+        self._close()
 
     def is_alive(self) -> bool:
         """Whether no step has died of a fault of ours."""
@@ -59,7 +68,9 @@ class Behind:
                 logs.warning("behind_failed", action=name, error_class=type(error).__name__)
 
 
-def steps_behind(store: Store, clock: Clock, *, roots: Path | None = None) -> dict[str, Step]:
+def steps_behind(
+    store: Store, clock: Clock, *, roots: Path | None = None, deliverer: Deliverer | None = None
+) -> dict[str, Step]:
     """What every installation needs done behind the requests."""
 
     def seal() -> None:
@@ -76,4 +87,5 @@ def steps_behind(store: Store, clock: Clock, *, roots: Path | None = None) -> di
             with writing(store) as unit:
                 is_more = note_heard(unit)
 
-    return {"seal": seal, "number": number, "hear": hear}
+    steps: dict[str, Step] = {"seal": seal, "number": number, "hear": hear}
+    return steps | ({"deliver": deliverer.step} if deliverer else {})

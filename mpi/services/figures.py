@@ -14,6 +14,7 @@ from mpi.storage.figures import (
     last_sequence,
 )
 from mpi.storage.unit_of_work import UnitOfWork
+from mpi.storage.webhooks import list_backlogs
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def figures(unit: UnitOfWork, *, now: datetime) -> list[Figure]:
     tasks, seal = count_open_tasks(unit), find_last_seal(unit)
     unsealed = Waiting(*count_unsealed(unit, after=seal.last_event if seal else 0))
     unnumbered = count_unnumbered_events(unit)
-    heard = last_heard(unit)
+    heard, backlogs = last_heard(unit), list_backlogs(unit)
     return [
         _by("mpi_tasks_open", "Open tasks", "type", {k: v.count for k, v in tasks.items()}),
         _by(
@@ -52,6 +53,24 @@ def figures(unit: UnitOfWork, *, now: datetime) -> list[Figure]:
         _one("mpi_outbox_last_sequence", "Place of the newest event", last_sequence(unit)),
         _one("mpi_audit_unsealed", "Audit events without a seal", unsealed.count),
         _one("mpi_audit_lag_seconds", "Age of the oldest of them", _age(unsealed, now)),
+        _by(
+            "mpi_webhook_waiting",
+            "Messages not yet received",
+            "webhook",
+            {each.webhook_id: each.waiting_count for each in backlogs},
+        ),
+        _by(
+            "mpi_webhook_dead",
+            "Messages given up",
+            "webhook",
+            {each.webhook_id: each.dead_count for each in backlogs},
+        ),
+        _by(
+            "mpi_webhook_oldest_seconds",
+            "Age of the oldest event not received",
+            "webhook",
+            {each.webhook_id: _age(Waiting(1, each.since), now) for each in backlogs},
+        ),
     ]
 
 

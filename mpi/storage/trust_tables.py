@@ -114,6 +114,7 @@ webhook: Final = sa.Table(
     text("url"),
     text("secret"),
     text("event_types"),
+    sa.Column("is_own_only", sa.Boolean(), nullable=False),
     sa.Column("cursor", sa.BigInteger(), nullable=False),
     instant("created_at"),
     instant("disabled_at", nullable=True),

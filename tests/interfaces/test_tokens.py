@@ -138,7 +138,7 @@ ATTACKS = {
     "a client that nobody registered": lambda c: forged(c, sub=CANARY, client_id=CANARY),
     "an ID token": lambda c: forged(c, header={"typ": "JWT"}),
     "oversized": lambda c: forged(c, jti="x" * 9_000),
-    "five parts": lambda c: f"{forged(c)}.e30.e30",
+    "five parts": lambda c: f"{forged(c)}.{'W' * 20}.{'X' * 20}",
     "no JWT": lambda c: CANARY,
     "deep claims": lambda c: f"{part({'alg': 'ES256'})}.{'W' * 6000}.e30",
 }

@@ -47,6 +47,7 @@ CREATE TABLE webhook (
     url TEXT NOT NULL,
     secret TEXT NOT NULL,
     event_types TEXT NOT NULL,
+    is_own_only BOOLEAN NOT NULL,
     cursor BIGINT NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     disabled_at TIMESTAMP WITH TIME ZONE,

@@ -49,6 +49,7 @@ CREATE TABLE webhook (
     url TEXT NOT NULL,
     secret TEXT NOT NULL,
     event_types TEXT NOT NULL,
+    is_own_only BOOLEAN NOT NULL,
     cursor BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     disabled_at BIGINT,
