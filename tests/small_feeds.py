@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mpi.batch.feeds import parse_chunk, read_chunks
 from mpi.batch.row_columns import mapped_columns
+from mpi.batch.version_rows import version_from_row
 from mpi.config import SOURCES_FOLDER, read_source_systems
 
 SOURCES = read_source_systems()
@@ -36,8 +37,8 @@ def everything(path, source, **options):
     """Versions, contents and quarantined rows of all chunks."""
     parsed = [parse_chunk(chunk, source) for chunk in read_chunks(path, source, **options)]
     return (
-        [version for chunk in parsed for version in chunk.versions],
-        [content for chunk in parsed for content in chunk.contents],
+        [version_from_row(**row) for chunk in parsed for row in chunk.versions.to_pylist()],
+        [text for chunk in parsed for text in chunk.versions["content"].to_pylist()],
         [row for chunk in parsed for row in chunk.quarantined],
     )
 

@@ -16,21 +16,20 @@ import pyarrow as pa
 from splink import Linker
 from splink.internals.duckdb.database_api import DuckDBAPI
 
+from mpi.batch.bulk_tables import comparison_records, count_rows, insert_rows
 from mpi.batch.progress import Progress
-from mpi.batch.stored_tables import count_rows
-from mpi.domain.links import WEIGHT_STEPS_PER_BIT
+from mpi.domain.links import WEIGHT_STEPS_PER_BIT, rounded_bits
+from mpi.limits import BLOCK_RECORDS_MAX
 from mpi.linkage.blocking import blocking_sql, crowded_keys_sql, pairs_sql
 from mpi.linkage.comparators import double_sql
 from mpi.linkage.frequencies import Frequencies, frequency_columns, records_with_frequencies_sql
 from mpi.linkage.model import BlockingRule, Model
+from mpi.linkage.scorer import compile_scorer
 from mpi.linkage.splink_settings import (
     comparison_fields,
     compile_settings,
     frequency_lookup_sql,
 )
-
-BLOCK_RECORDS_MAX: Final = 2_000
-"""A block of this many records is two million pairs; the stop list ends far below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +56,25 @@ def find_edges(
     model: Model,
     frequencies: Frequencies,
     stop_list: frozenset[int],
+    has_store: bool = False,
     progress: Progress,
 ) -> EdgeCounts:
     """Make the table `edge` (left_record, right_record, match_weight_bits) from `records`.
 
-    Also leaves `blocking_keys` (record, rule, key) and `pair` (Splink's join keys) behind. Weights
-    are rounded as `mpi.domain.links.rounded_bits` does and reach `review_bits`.
+    Also leaves `blocking_keys` (record, rule, key), `pair` (Splink's join keys) and `crowded` (see
+    `make_pairs`) behind. Weights are rounded as `mpi.domain.links.rounded_bits` does; they reach
+    `review_bits`, unless both records hold one trusted number: whose it is must be asked.
     """
     with progress.phase("find candidates", len(model.blocking) + 1) as phase:
         make_keys(connection, model.blocking, stop_list)
         phase.advance(len(model.blocking))
-        crowded = make_pairs(connection)
+        crowded = make_pairs(connection, has_store=has_store)
         phase.advance()
     pairs = count_rows(connection, "pair")
     with progress.phase("score pairs", 1) as phase:
         if pairs:
             score_pairs(connection, model, frequencies)
+            _add_shared_numbers(connection, model, frequencies)
         else:
             connection.execute(_NO_EDGE_SQL)
         phase.advance()
@@ -107,19 +109,39 @@ def make_keys(
         connection.execute(f"insert into blocking_keys select distinct * from ({query})")
 
 
-def make_pairs(connection: duckdb.DuckDBPyConnection) -> tuple[CrowdedKey, ...]:
-    """The table `pair` of distinct ordered pairs; the keys that were too crowded to join."""
-    crowded = connection.execute(
-        f"""select rule, records_count from ({crowded_keys_sql(records_max=BLOCK_RECORDS_MAX)})
-        join (select distinct key, rule from blocking_keys) using (key)
-        order by records_count desc, rule"""
+def make_pairs(
+    connection: duckdb.DuckDBPyConnection, *, has_store: bool = False
+) -> tuple[CrowdedKey, ...]:
+    """The table `pair` of distinct ordered pairs; the keys that were too crowded to join.
+
+    They are in the table `crowded` (key, rule, records_count) too. With a store, its
+    `stored_crowded_key` stay crowded, and pairs of its `stored_edge` that share one stay pairs:
+    a count never takes an edge away.
+    """
+    crowded = crowded_keys_sql(records_max=BLOCK_RECORDS_MAX)
+    if has_store:
+        crowded += " or key in (select key from stored_crowded_key)"
+    connection.execute(
+        f"""create or replace table crowded as
+        select key, any_value(rule) as rule, any_value(records_count)::bigint as records_count
+        from ({crowded}) join blocking_keys using (key) group by key"""
+    )
+    found = connection.execute(
+        "select rule, records_count from crowded order by records_count desc, rule"
     ).fetchall()
-    keys = "blocking_keys"
-    if crowded:
-        keys = f"""(select * from blocking_keys where key not in
-            (select key from ({crowded_keys_sql(records_max=BLOCK_RECORDS_MAX)})))"""
-    connection.execute(f"create or replace table pair as {pairs_sql(keys=keys)}")
-    return tuple(CrowdedKey(*row) for row in crowded)
+    keys = "(from blocking_keys anti join crowded using (key))" if found else "blocking_keys"
+    kept = _KEPT_PAIRS_SQL if found and has_store else ""
+    connection.execute(f"create or replace table pair as {pairs_sql(keys=keys)}{kept}")
+    return tuple(CrowdedKey(*row) for row in found)
+
+
+_KEPT_PAIRS_SQL: Final = """
+union
+select left_record, right_record, '0' from stored_edge
+join (blocking_keys semi join crowded using (key)) as l on l.record = left_record
+join (blocking_keys semi join crowded using (key)) as r on r.record = right_record
+where l.key = r.key
+"""
 
 
 def score_pairs(
@@ -144,6 +166,35 @@ def score_pairs(
     )
     connection.execute(f"drop table {scored}")
     connection.execute("drop table splink_input")
+
+
+def _add_shared_numbers(
+    connection: duckdb.DuckDBPyConnection, model: Model, frequencies: Frequencies
+) -> None:
+    """Adds the few pairs of one trusted number that are too light for an edge otherwise."""
+    pairs = connection.execute(_SHARED_NUMBER_SQL).fetchall()
+    if not pairs:
+        return
+    connection.register(
+        "ends", pa.table({"record": sorted({end for pair in pairs for end in pair})})
+    )
+    records = comparison_records(connection, "record in (select record from ends)")
+    connection.unregister("ends")
+    scorer = compile_scorer(model, frequencies)
+    prepared = {number: scorer.prepare(record) for number, record in records.items()}
+    bits = [rounded_bits(scorer.weight(prepared[one], prepared[other])) for one, other in pairs]
+    left, right = zip(*pairs, strict=True)
+    insert_rows(connection, "edge", pa.table({"left": left, "right": right, "bits": bits}))
+
+
+_SHARED_NUMBER_SQL: Final = """
+select l.record, r.record
+from records as l join records as r
+    on l.trusted_nhs_number = r.trusted_nhs_number and l.record < r.record
+anti join edge on left_record = l.record and right_record = r.record
+semi join pair on join_key_l = l.record and join_key_r = r.record
+order by l.record, r.record
+"""
 
 
 def _predict(connection: duckdb.DuckDBPyConnection, model: Model, *, threshold_bits: float) -> str:

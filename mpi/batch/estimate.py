@@ -19,10 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mpi.batch.bulk_tables import comparison_records, count_rows
 from mpi.batch.edges import make_keys, make_pairs, score_pairs
-from mpi.batch.extract import comparison_records
 from mpi.batch.progress import Progress
-from mpi.batch.stored_tables import count_rows
 from mpi.linkage.blocking import crowded_keys_sql
 from mpi.linkage.frequencies import Frequencies
 from mpi.linkage.model import Comparison, Level, Model

@@ -1,8 +1,9 @@
 """From feeds, or from a store's own versions, to the table of records that is compared.
 
-Two worker processes read, map and standardise chunks side by side and leave Parquet parts in a
-work folder; DuckDB then makes of the parts one row a record. A record with several versions is
-standardised again from all of them, because its history is evidence too.
+Worker processes read and map chunks of the feeds side by side and leave Parquet parts in a work
+folder; a store's versions become parts beside them. DuckDB makes of the parts one row a version and
+then one row a record. A record with several versions is compared by all of them, because its
+history is evidence too.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import duckdb
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mpi.batch.compared import COMPARED_COLUMNS, compared_sql, drop_told, read_told
 from mpi.batch.feeds import (
     FeedChunk,
     QuarantinedRow,
@@ -27,50 +28,20 @@ from mpi.batch.feeds import (
     read_chunks,
     refuse_unreadable,
 )
+from mpi.batch.histories import fold_histories
 from mpi.batch.progress import Progress
 from mpi.batch.side_by_side import run_side_by_side
+from mpi.batch.version_rows import VERSION_SCHEMA
 from mpi.config import SourceSystem
-from mpi.domain.identifiers import NumberTrust, RecordKey
+from mpi.domain.identifiers import NumberTrust
 from mpi.domain.links import DecisionKind
-from mpi.domain.records import (
-    COMPARISON_FIELDS,
-    DELETION,
-    TUPLE_FIELDS,
-    ComparisonRecord,
-    RecordVersion,
-    VersionVerdict,
-    demographics_from_dict,
-    fold_versions,
-)
-from mpi.linkage.overlay import AcceptedVersions, accept_versions
+from mpi.domain.records import DELETION, VersionVerdict
 from mpi.linkage.vetoes import NameRule
-from mpi.standardise.record import standardise
 from mpi.storage.bulk_rows import BulkTransaction
 from mpi.storage.tables import RecordState
 
-ENTERED_IN_ERROR: Final = "entered_in_error"
-"""Why a version does not count that its source withdrew; the other reasons are vetoes."""
 STORED_PARTS: Final = "stored."
 """Begins the names of parts that come from the store; no source's name has a full stop."""
-STORED_VERSIONS: Final = 20_000
-"""Versions that one worker standardises at a time."""
-
-_VERSION_COLUMNS: Final = {
-    "source": pa.string(),
-    "local_id": pa.string(),
-    "event_at": pa.timestamp("us", tz="UTC"),
-    "sequence": pa.int64(),
-    "digest": pa.string(),
-    "content": pa.string(),
-    "is_error": pa.bool_(),
-    "verdict": pa.string(),
-}
-_COMPARISON_COLUMNS: Final = {
-    name: pa.list_(pa.string()) if name in TUPLE_FIELDS else pa.string()
-    for name in COMPARISON_FIELDS
-}
-PART_SCHEMA: Final = pa.schema([*(_VERSION_COLUMNS | _COMPARISON_COLUMNS).items()])
-_RECORD_SCHEMA: Final = pa.schema([("record", pa.int64()), *_COMPARISON_COLUMNS.items()])
 
 
 @dataclass(slots=True)
@@ -90,20 +61,27 @@ class Extraction:
 def extract_feeds(
     feeds: Sequence[tuple[SourceSystem, Path]],
     *,
-    trust: NumberTrust,
     work_folder: Path,
     progress: Progress,
     workers: int = 0,
+    latest: datetime | None = None,
 ) -> Extraction:
     """Read every feed into Parquet parts of `work_folder`; bad rows are kept apart, none is lost.
+
+    Args:
+        feeds: Source systems and their files.
+        work_folder: Parts that an earlier run finished there are not read again.
+        progress: Told of every chunk.
+        workers: Processes; 0 means one for each processor.
+        latest: Events later than this are set aside; None reads them all.
 
     Raises:
         InvalidInput: If a file as a whole cannot be read (see `mpi.batch.feeds`).
     """
     extraction = Extraction(work_folder)
     total = sum(path.stat().st_size for _, path in feeds)
-    jobs = _jobs(feeds, trust, work_folder)
-    with progress.phase("read and standardise", total) as phase:
+    jobs = _jobs(feeds, work_folder, latest)
+    with progress.phase("read feeds", total) as phase:
         for outcome in run_side_by_side(_extract_chunk, jobs, workers):
             extraction.rows[outcome.source] = (
                 extraction.rows.get(outcome.source, 0) + outcome.versions_count
@@ -124,8 +102,8 @@ def extract_feeds(
 class _Job:
     chunk: FeedChunk
     source: SourceSystem
-    trust: NumberTrust
     part: Path
+    latest: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,23 +115,23 @@ class _Outcome:
 
 
 def _jobs(
-    feeds: Sequence[tuple[SourceSystem, Path]], trust: NumberTrust, work_folder: Path
+    feeds: Sequence[tuple[SourceSystem, Path]], work_folder: Path, latest: datetime | None
 ) -> Iterator[_Job]:
     # Every file is opened before any is read: a wrong one stops the load before it begins.
     opened = [(source, read_chunks(path, source)) for source, path in feeds]
     for source, chunks in opened:
         for number, chunk in enumerate(chunks):
-            yield _Job(chunk, source, trust, work_folder / f"{source.name}-{number:05}.parquet")
+            yield _Job(chunk, source, work_folder / f"{source.name}-{number:05}.parquet", latest)
 
 
 def _extract_chunk(job: _Job) -> _Outcome:
     done = job.part.with_suffix(".outcome")
     if done.exists():
         return cast(_Outcome, pickle.loads(done.read_bytes()))
-    parsed = parse_chunk(job.chunk, job.source)
-    _write_part(versions_table(parsed.versions, parsed.contents, job.trust), job.part)
+    parsed = parse_chunk(job.chunk, job.source, latest=job.latest)
+    _write_part(parsed.versions, job.part)
     outcome = _Outcome(
-        job.source.name, len(parsed.versions), job.chunk.bytes_count, parsed.quarantined
+        job.source.name, parsed.versions.num_rows, job.chunk.bytes_count, parsed.quarantined
     )
     # Written last: a chunk whose outcome exists was done by a load that was killed later.
     unfinished = done.with_suffix(".unfinished")
@@ -166,41 +144,8 @@ def _write_part(table: pa.Table, part: Path) -> None:
     pq.write_table(table, part, compression="lz4")
 
 
-def versions_table(
-    versions: Sequence[RecordVersion], contents: Sequence[str], trust: NumberTrust
-) -> pa.Table:
-    """One row a version: its content as canonical JSON, and the comparison record of it alone."""
-    columns: dict[str, list[Any]] = {
-        "source": [version.key.source for version in versions],
-        "local_id": [version.key.local_id for version in versions],
-        "event_at": [version.event_at for version in versions],
-        "sequence": [version.sequence for version in versions],
-        "digest": [version.digest for version in versions],
-        "content": list(contents),
-        "is_error": [version.is_entered_in_error for version in versions],
-        "verdict": [version.verdict for version in versions],
-    }
-    records = [standardise(fold_versions((version,)), trust) for version in versions]
-    return pa.table(columns | _comparison_columns(records), schema=PART_SCHEMA)
-
-
-def _comparison_columns(records: Sequence[ComparisonRecord]) -> dict[str, list[Any]]:
-    return {
-        # An empty tuple is a missing value, and a missing value is NULL.
-        name: [getattr(record, name) or None for record in records]
-        for name in COMPARISON_FIELDS
-    }
-
-
-def extract_stored(
-    bulk: BulkTransaction,
-    *,
-    trust: NumberTrust,
-    work_folder: Path,
-    progress: Progress,
-    workers: int,
-) -> None:
-    """A store's versions as Parquet parts beside those of the feeds."""
+def extract_stored(bulk: BulkTransaction, *, work_folder: Path) -> None:
+    """A store's versions as a Parquet part beside those of the feeds."""
     for stale in work_folder.glob(f"{STORED_PARTS}*"):
         stale.unlink()
     columns = ("number", "record", "event_at", "sequence", "digest", "content", "is_error")
@@ -212,14 +157,7 @@ def extract_stored(
     rows = versions.drop(["record", "number"]).append_column("verdict", told)
     rows = rows.append_column("source", keys["source"].take(at))
     rows = rows.append_column("local_id", keys["local_id"].take(at))
-    rows = rows.select(list(_VERSION_COLUMNS))
-    jobs = (
-        _StoredJob(batch, trust, work_folder / f"{STORED_PARTS}{number:05}.parquet")
-        for number, batch in enumerate(rows.to_batches(max_chunksize=STORED_VERSIONS))
-    )
-    with progress.phase("standardise what is stored", rows.num_rows) as phase:
-        for count in run_side_by_side(_extract_versions, jobs, workers):
-            phase.advance(count)
+    _write_part(rows.select(VERSION_SCHEMA.names), work_folder / f"{STORED_PARTS}parquet")
 
 
 def _read_verdicts(bulk: BulkTransaction) -> pa.Table:
@@ -230,29 +168,16 @@ def _read_verdicts(bulk: BulkTransaction) -> pa.Table:
     is_same = pc.equal(in_force["kind"].take(at), str(DecisionKind.SAME))
     verdict = pc.if_else(is_same, str(VersionVerdict.CORRECTION), str(VersionVerdict.ANOTHER_HUMAN))
     found = stated.append_column("verdict", verdict)
-    return found.filter(pc.is_valid(found["verdict"]))
-
-
-@dataclass(frozen=True, slots=True)
-class _StoredJob:
-    versions: pa.RecordBatch
-    trust: NumberTrust
-    part: Path
-
-
-def _extract_versions(job: _StoredJob) -> int:
-    rows = job.versions.to_pylist()
-    versions = [version_from_row(**row) for row in rows]
-    contents = [row["content"] for row in rows]
-    _write_part(versions_table(versions, contents, job.trust), job.part)
-    return len(rows)
+    # Of several about one version the last one holds, and is found first.
+    return found.filter(pc.is_valid(found["verdict"])).sort_by([("decision", "descending")])
 
 
 def empty_store_table(connection: duckdb.DuckDBPyConnection) -> None:
     """The table `stored_source_record` of a store that holds nothing, for work without one."""
     connection.execute(
         """create table stored_source_record
-        (number bigint, source varchar, local_id varchar, state varchar, live_version bigint)"""
+        (number bigint, source varchar, local_id varchar, state varchar, live_version bigint,
+        merged_into bigint)"""
     )
 
 
@@ -263,158 +188,111 @@ def build_record_tables(
     trust: NumberTrust,
     name_rule: NameRule,
     replaced_sources: Set[str] = frozenset(),
+    workers: int = 1,
 ) -> None:
     """Tables `version` (every distinct version) and `records` (one row a live record).
 
     Args:
         connection: Holds `stored_source_record`, whose numbers are kept; new records are numbered
-            on in the order of their keys. See `mpi.batch.engines.open_engine`.
-        parts: Folder of Parquet files with `PART_SCHEMA`, the feeds' and the store's.
-        trust: As given to `versions_table`.
+            on in the order of their keys. See `mpi.batch.engines.open_engine`. It is left with
+            `record_number`, `left_out` and `live` too (see `mpi.batch.histories`).
+        parts: Folder of Parquet files with `VERSION_SCHEMA`, the feeds' and the store's.
+        trust: Which NHS numbers are trusted, disputed and superseded.
         name_rule: Of the model; tells a correction from another human.
         replaced_sources: Sources whose feeds are all that they have: records that only the store
             knows are left out. Elsewhere a record is left out if it was retired and has not come
             back.
+        workers: Processes; 0 means one for each processor.
     """
-    _write_part(PART_SCHEMA.empty_table(), parts / f"{STORED_PARTS}none.parquet")
+    _write_part(VERSION_SCHEMA.empty_table(), parts / f"{STORED_PARTS}none.parquet")
     files = {"parts": [str(path) for path in sorted(parts.glob("*.parquet"))]}
+    _make_survivors(connection)
+    connection.execute(_NUMBER_SQL, files | {"replaced": sorted(replaced_sources)})
     connection.execute(_VERSION_SQL, files)
-    connection.execute(_NUMBER_SQL, {"replaced": sorted(replaced_sources)})
-    connection.execute(_RECORDS_SQL, files)
-    _fold_histories(connection, trust, name_rule)
+    connection.execute(_HISTORY_SQL)
+    read_told(connection, trust=trust, workers=workers)
+    connection.execute(_RECORDS_SQL)
+    fold_histories(connection, trust, name_rule)
+    drop_told(connection)
 
+
+def _make_survivors(connection: duckdb.DuckDBPyConnection) -> None:
+    """The table `survivor`: a record that its source merged, and the record that it ended in."""
+    merged = dict(
+        connection.execute(
+            "select number, merged_into from stored_source_record where merged_into is not null"
+        ).fetchall()
+    )
+    ends = {record: _end_of_chain(record, merged) for record in merged}
+    rows = pa.table(
+        {"record": pa.array(ends, pa.int64()), "survivor": pa.array(ends.values(), pa.int64())}
+    )
+    connection.register("ends", rows)
+    connection.execute("create or replace table survivor as select * from ends")
+    connection.unregister("ends")
+
+
+def _end_of_chain(record: int, merged: Mapping[int, int]) -> int:
+    while record in merged:
+        record = merged[record]
+    return record
+
+
+# A record takes part if its source tells it now, or if it lives and was not left out of a full
+# extract; so do all that were merged into it, whose versions are its own (it may have no others).
+_NUMBER_SQL = f"""
+create table record_number as
+with told as (
+    select source, local_id, bool_or(is_fed) as is_fed
+    from (
+        select source, local_id,
+            not starts_with(parse_filename(filename), '{STORED_PARTS}') as is_fed
+        from read_parquet($parts, filename = true)
+        union all
+        select source, local_id, false
+        from stored_source_record where number in (select survivor from survivor))
+    group by source, local_id),
+numbered as (
+    select told.source, told.local_id, is_fed,
+        stored.state = '{RecordState.LIVE}'
+            and not list_contains($replaced::varchar[], told.source) as is_kept,
+        coalesce(stored.number,
+            (select coalesce(max(number), 0) from stored_source_record)
+            + row_number() over (partition by stored.number is null
+                                 order by told.source, told.local_id)) as record
+    from told left join stored_source_record as stored using (source, local_id)),
+owned as (
+    select numbered.*, coalesce(survivor.survivor, record) as survivor
+    from numbered left join survivor using (record))
+select source, local_id, record, survivor from owned
+qualify bool_or(is_fed or coalesce(is_kept, false)) over (partition by survivor)
+"""
 
 _VERSION_SQL = f"""
 create table version as
-select source, local_id, event_at, sequence, digest, any_value(content) as content,
-    bool_or(is_error) as is_error, any_value(verdict) as verdict,
-    bool_or(not starts_with(parse_filename(filename), '{STORED_PARTS}')) as is_fed
-from read_parquet($parts, filename = true)
-group by source, local_id, event_at, sequence, digest
+select row_number() over () as place, *
+from (
+    select record, survivor, any_value(source) as source, event_at, sequence, digest,
+        any_value(content) as content, bool_or(is_error) as is_error,
+        any_value(verdict) as verdict,
+        bool_or(not starts_with(parse_filename(filename), '{STORED_PARTS}')) as is_fed
+    from read_parquet($parts, filename = true) join record_number using (source, local_id)
+    group by record, survivor, event_at, sequence, digest)
 """
 
-_NUMBER_SQL = f"""
-create table record_number as
-with counted as (
-    select source, local_id,
-        count(*) = 1 and not bool_or(is_error or digest = '{DELETION}') as is_plain,
-        bool_or(is_fed) as is_fed
-    from version group by all)
-select counted.source, counted.local_id, is_plain,
-    coalesce(stored.number,
-        (select coalesce(max(number), 0) from stored_source_record)
-        + row_number() over (partition by stored.number is null
-                             order by counted.source, counted.local_id)) as record
-from counted left join stored_source_record as stored using (source, local_id)
-where is_fed or (stored.state = '{RecordState.LIVE}'
-                 and not list_contains($replaced::varchar[], counted.source))
+# The records that are more than their one version.
+_HISTORY_SQL = f"""
+create table history as
+select survivor as record from version group by survivor
+having count(*) > 1 or bool_or(is_error or digest = '{DELETION}')
 """
 
 _RECORDS_SQL = f"""
 create table records as
-select record, {", ".join(f"part.{name}" for name in COMPARISON_FIELDS)}
-from (select distinct on (source, local_id) *
-      from read_parquet($parts)) as part
-join record_number using (source, local_id)
-where is_plain
-"""
-
-_HISTORIES_SQL = f"""
-select record, {", ".join(_VERSION_COLUMNS)}
-from version join record_number using (source, local_id) where not is_plain
-order by record
-"""
-
-
-def _fold_histories(
-    connection: duckdb.DuckDBPyConnection, trust: NumberTrust, name_rule: NameRule
-) -> None:
-    """Adds the records with a history; table `left_out` has their versions that do not count."""
-    # Through Arrow: DuckDB's own instants in Python would need a further package.
-    rows = connection.sql(_HISTORIES_SQL).to_arrow_table().to_pylist()
-    histories: dict[int, list[RecordVersion]] = {}
-    for row in rows:
-        record = row.pop("record")
-        histories.setdefault(record, []).append(version_from_row(**row))
-    numbers: list[int] = []
-    folded: list[ComparisonRecord] = []
-    left_out: list[tuple[int, datetime, int, str, str]] = []
-    for number, versions in histories.items():
-        judged = accept_versions(versions, trust, name_rule)
-        if judged.record is not None:
-            numbers.append(number)
-            folded.append(standardise(judged.record, trust))
-        left_out.extend((number, *order, reason) for order, reason in _left_out(versions, judged))
-    records = {"record": numbers} | _comparison_columns(folded)
-    _insert(connection, "records", pa.table(records, schema=_RECORD_SCHEMA))
-    columns = zip(*left_out, strict=True) if left_out else ((), (), (), (), ())
-    connection.execute(_LEFT_OUT_SQL)
-    arrays = [pa.array(c, t) for c, t in zip(columns, _LEFT_OUT_TYPES, strict=True)]
-    _insert(connection, "left_out", pa.table(arrays, names=_LEFT_OUT_NAMES))
-
-
-def _left_out(
-    versions: Sequence[RecordVersion], judged: AcceptedVersions
-) -> Iterator[tuple[tuple[datetime, int, str], str]]:
-    """The versions that do not count, by their order, and why."""
-    held = {each.version.order: str(each.reason) for each in judged.held}
-    accepted = {each.order for each in judged.record.versions} if judged.record else set()
-    for version in versions:
-        if version.order in held:
-            yield version.order, held[version.order]
-        elif version.order not in accepted:
-            yield version.order, ENTERED_IN_ERROR
-
-
-_LEFT_OUT_NAMES = ("record", "event_at", "sequence", "digest", "reason")
-_LEFT_OUT_TYPES = (pa.int64(), _VERSION_COLUMNS["event_at"], pa.int64(), pa.string(), pa.string())
-_LEFT_OUT_SQL = """
-create table left_out
-(record bigint, event_at timestamptz, sequence bigint, digest varchar, reason varchar)
-"""
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
-    connection.register("inserted", rows)
-    connection.execute(f"insert into {table} by name select * from inserted")
-    connection.unregister("inserted")
-
-
-def version_from_row(
-    *,
-    source: str,
-    local_id: str,
-    event_at: datetime,
-    sequence: int,
-    digest: str,
-    content: str,
-    is_error: bool,
-    verdict: str | None,
-) -> RecordVersion:
-    """The version that a row of the table `version` holds."""
-    return RecordVersion(
-        key=RecordKey(source, local_id),
-        demographics=demographics_from_dict(orjson.loads(content)),
-        event_at=event_at.astimezone(UTC),
-        sequence=sequence,
-        digest=digest,
-        is_entered_in_error=is_error,
-        verdict=VersionVerdict(verdict) if verdict else None,
+select version.survivor as record, {", ".join(f"alone.{name}" for name in COMPARED_COLUMNS)}
+from ({{alone}}) as alone join version using (place)
+""".format(
+    alone=compared_sql(
+        "place in (select place from version anti join history on history.record = survivor)"
     )
-
-
-def comparison_records(
-    connection: duckdb.DuckDBPyConnection, condition: str
-) -> Mapping[int, ComparisonRecord]:
-    """The comparison records of the table `records` for which an SQL condition holds."""
-    names = ", ".join(COMPARISON_FIELDS)
-    rows = connection.execute(f"select record, {names} from records where {condition}").fetchall()
-    return {row[0]: _comparison_record(row[1:]) for row in rows}
-
-
-def _comparison_record(values: Sequence[Any]) -> ComparisonRecord:
-    known: dict[str, Any] = {
-        name: tuple(value or ()) if name in TUPLE_FIELDS else value
-        for name, value in zip(COMPARISON_FIELDS, values, strict=True)
-    }
-    return ComparisonRecord(**known)
+)

@@ -14,10 +14,12 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
+import pyarrow as pa
 
 from mpi.batch.feed_files import (
     CHUNK_BYTES,
@@ -31,13 +33,8 @@ from mpi.batch.feed_files import (
 from mpi.batch.feed_rows import TOO_LONG, RawRow, row_finder
 from mpi.batch.row_columns import find_unknown_key, key_tree
 from mpi.batch.row_layout import CompiledLayout, compile_layout
+from mpi.batch.version_rows import VERSION_SCHEMA, version_from_row
 from mpi.config import SourceSystem
-from mpi.domain.demographics import (
-    Demographics,
-    PreviousAddress,
-    PreviousName,
-    RelatedPerson,
-)
 from mpi.domain.identifiers import checked_record_key
 from mpi.domain.records import RecordVersion, content_digest
 from mpi.errors import InvalidIdentifier, InvalidInput, InvalidRecord
@@ -58,11 +55,6 @@ IGNORED_FILES: Final = frozenset({"truth.csv", "manifest.json"})
 """What a folder of feeds may hold beside them."""
 _OVERLONG_KEPT_BYTES: Final = 1_000
 """Of a row too long to be read, only its beginning is set aside; the feed itself has the rest."""
-_PARTS: Final[Mapping[str, Callable[..., Any]]] = {
-    "previous_names": PreviousName,
-    "previous_addresses": PreviousAddress,
-    "related_people": RelatedPerson,
-}
 _SEQUENCE: Final = re.compile(r"[0-9]{1,18}")
 
 
@@ -82,9 +74,8 @@ class QuarantinedRow:
 class ParsedChunk:
     """What one chunk held, in the order of the file."""
 
-    versions: list[RecordVersion]
-    contents: list[str]
-    """Of each version, its content as canonical JSON (`content_json`), of which it is digested."""
+    versions: pa.Table
+    """Of `VERSION_SCHEMA`."""
     quarantined: list[QuarantinedRow]
 
 
@@ -123,13 +114,21 @@ def read_chunks(
     return cut_feed(open_feed(path, source), source, chunk_bytes=chunk_bytes)
 
 
-def parse_chunk(chunk: FeedChunk, source: SourceSystem) -> ParsedChunk:
-    """Every row of a chunk, as a version or set aside; blank lines are neither."""
+def parse_chunk(
+    chunk: FeedChunk, source: SourceSystem, *, latest: datetime | None = None
+) -> ParsedChunk:
+    """Every row of a chunk, as a version or set aside; blank lines are neither.
+
+    Args:
+        chunk: Of a feed of this source.
+        source: Its mapping.
+        latest: An event later than this is set aside: it would stay live for ever.
+    """
     # A quarter of the time would go into looking for cycles among values that cannot have any.
     was_collecting = gc.isenabled()
     gc.disable()
     try:
-        return _parse_chunk(chunk, source)
+        return _parse_chunk(chunk, source, latest)
     finally:
         if was_collecting:
             gc.enable()
@@ -145,10 +144,10 @@ def read_feed(path: Path, source: SourceSystem) -> Iterator[RecordVersion | Quar
     first: QuarantinedRow | None = None
     for chunk in read_chunks(path, source):
         parsed = parse_chunk(chunk, source)
-        versions_count += len(parsed.versions)
+        versions_count += parsed.versions.num_rows
         first = first or next(iter(parsed.quarantined), None)
         yield from parsed.quarantined
-        yield from parsed.versions
+        yield from (version_from_row(**row) for row in parsed.versions.to_pylist())
     refuse_unreadable(path, versions_count=versions_count, first=first)
 
 
@@ -187,22 +186,30 @@ def write_quarantine(folder: Path, source: str, rows: Iterable[QuarantinedRow]) 
     return path
 
 
-def _parse_chunk(chunk: FeedChunk, source: SourceSystem) -> ParsedChunk:
+def _parse_chunk(chunk: FeedChunk, source: SourceSystem, latest: datetime | None) -> ParsedChunk:
     layout = _compiled(source, chunk.header)
-    parsed = ParsedChunk([], [], [])
+    versions: list[_Version] = []
+    quarantined: list[QuarantinedRow] = []
     for row, raw in _raw_rows(chunk, source):
         reason = row.reason
         if reason is None:
             try:
-                version, content = _version(source.name, layout, row.cells)
+                versions.append(_version(source.name, layout, row.cells, latest))
+                continue
             except InvalidRecord as error:
                 reason = str(error)
-            else:
-                parsed.versions.append(version)
-                parsed.contents.append(content)
-                continue
-        parsed.quarantined.append(QuarantinedRow(chunk.line + row.place, reason, raw(row)))
-    return parsed
+        quarantined.append(QuarantinedRow(chunk.line + row.place, reason, raw(row)))
+    return ParsedChunk(_versions_table(versions), quarantined)
+
+
+_Version = tuple[str, str, datetime, int, str, str, bool, None]
+"""A row of `VERSION_SCHEMA`."""
+
+
+def _versions_table(versions: Sequence[_Version]) -> pa.Table:
+    columns = zip(*versions, strict=True) if versions else [()] * len(VERSION_SCHEMA)
+    arrays = [pa.array(c, kind) for c, kind in zip(columns, VERSION_SCHEMA.types, strict=True)]
+    return pa.table(arrays, schema=VERSION_SCHEMA)
 
 
 def _source_of(path: Path, sources: Mapping[str, SourceSystem]) -> SourceSystem:
@@ -271,8 +278,8 @@ _KEY_TREES: dict[str, Any] = {}
 """Known keys of the sources that this process has read, by digest of the mapping."""
 
 
-def _version(source: str, layout: CompiledLayout, cells: Any) -> tuple[RecordVersion, str]:
-    """The version that a row describes, and its content as canonical JSON.
+def _version(source: str, layout: CompiledLayout, cells: Any, latest: datetime | None) -> _Version:
+    """The version that a row describes.
 
     Raises:
         InvalidRecord: If it cannot be known whose it is or when it became true, or if a field
@@ -286,6 +293,8 @@ def _version(source: str, layout: CompiledLayout, cells: Any) -> tuple[RecordVer
     event_at = layout.event_at(row)
     if event_at is None:
         raise InvalidRecord("event_at: is missing or not a time of the declared format")
+    if latest is not None and event_at > latest:
+        raise InvalidRecord("event_at: is later than the day after the row was received")
     sequence = layout.sequence(row)
     if sequence and not _SEQUENCE.fullmatch(sequence):
         raise InvalidRecord("sequence: is not a whole number")
@@ -294,25 +303,15 @@ def _version(source: str, layout: CompiledLayout, cells: Any) -> tuple[RecordVer
     canonical = orjson.dumps(content).decode()
     if len(canonical) > FEED_FIELD_CHARACTERS_MAX or "\\u0000" in canonical:
         _check_texts(content)
-    version = RecordVersion(
-        key=key,
-        demographics=_demographics(content),
-        event_at=event_at,
-        sequence=int(sequence) if sequence else 0,
-        digest=content_digest(canonical),
-        is_entered_in_error=layout.is_entered_in_error(row),
+    return (
+        *key,
+        event_at,
+        int(sequence) if sequence else 0,
+        content_digest(canonical),
+        canonical,
+        layout.is_entered_in_error(row),
+        None,
     )
-    return version, canonical
-
-
-def _demographics(content: Mapping[str, Any]) -> Demographics:
-    values = dict(content)
-    for name, part in _PARTS.items():
-        if name in values:
-            values[name] = tuple([part(**each) for each in values[name]])
-    if "other_phones" in values:
-        values["other_phones"] = tuple(values["other_phones"])
-    return Demographics(**values)
 
 
 def _check_texts(content: Mapping[str, Any]) -> None:

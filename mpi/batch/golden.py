@@ -45,7 +45,7 @@ def golden_under_way(
     """Begin the golden records of the table `assignment`; other work can go on meanwhile.
 
     Args:
-        connection: Holds `version`, `record_number`, `left_out` and `assignment`.
+        connection: Holds `version`, `record_number`, `live` and `assignment`.
         sources: Their trust for each field decides.
         folder: A private folder, for parts that hold personal data.
         workers: Processes; 1 works in this process, 0 means one for each processor.
@@ -77,19 +77,12 @@ def golden_under_way(
         yield collect
 
 
-# Of each record the live version: the last in event order of those that were not held back.
 _CURRENT_SQL: Final = f"""
 create or replace table current as
-with counted as (
-    select record, version.* from version join record_number using (source, local_id)
-    anti join left_out using (record, event_at, sequence, digest))
 select person_id, (dense_rank() over (order by person_id)) // {PERSONS_AT_ONCE} as part,
-    source, local_id, event_at, digest, content
-from (
-    select * from counted
-    qualify row_number() over (
-        partition by record order by event_at desc, sequence desc, digest desc) = 1)
-join assignment using (record)
+    owner.source, owner.local_id, event_at, digest, content
+from live join version using (place) join assignment on assignment.record = live.record
+join record_number as owner on owner.record = live.record
 """
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mpi.batch.extract import comparison_records
+from mpi.batch.bulk_tables import comparison_records
 from mpi.batch.progress import Progress
 from mpi.domain.links import Decision, Edge
 from mpi.domain.records import ComparisonRecord

@@ -8,51 +8,36 @@ that was killed goes on from there; the store itself changes whole or not at all
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import duckdb
-
-from mpi.batch.edges import CrowdedKey, find_edges
+from mpi.batch.edges import CrowdedKey
 from mpi.batch.engines import open_engine
-from mpi.batch.extract import (
-    Extraction,
-    build_record_tables,
-    extract_feeds,
-    extract_stored,
-)
+from mpi.batch.extract import Extraction, extract_feeds
 from mpi.batch.feed_loads import Row, find_loads, write_loads
 from mpi.batch.feeds import list_feeds, write_quarantine
-from mpi.batch.golden import golden_under_way
-from mpi.batch.groups import group_records
-from mpi.batch.persons import assign_persons
-from mpi.batch.progress import Progress
-from mpi.batch.stored_tables import (
-    count_rows,
-    overlay_questions,
-    read_stored,
-    write_edges,
-    write_links,
-    write_persons,
-    write_records,
-    write_sources,
-    write_tasks,
+from mpi.batch.number_statuses import (
+    STATUS_FILE,
+    StatusFile,
+    has_news,
+    read_status_file,
+    write_statements,
 )
+from mpi.batch.progress import Progress
+from mpi.batch.whole_store import Run, gather, link
 from mpi.batch.work_folder import work_folder
+from mpi.batch.write_index import Written, write_index
 from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, SourceSystem, read_source_systems
-from mpi.domain.tasks import TaskQuestion
 from mpi.errors import InvalidInput
-from mpi.linkage.model import Model, model_from_spec
-from mpi.linkage.partition import partition_rules
-from mpi.storage.bulk import bulk_transaction, read_table
-from mpi.storage.bulk_rows import BulkTransaction
+from mpi.linkage.model import model_from_spec
+from mpi.services.register import EVENT_SKEW_MAX
+from mpi.storage.bulk import bulk_snapshot, bulk_transaction, read_table
 from mpi.storage.engine import Store, create_store
-from mpi.storage.releases import Release, read_release, release_in_force
+from mpi.storage.releases import read_release, release_in_force
 
 QUARANTINE: Final = "quarantine"
 """Folder beside the feeds for rows that could not be read."""
@@ -60,24 +45,14 @@ QUARANTINE: Final = "quarantine"
 
 @dataclass(slots=True, kw_only=True)
 class LoadReport:
-    """What a load did; every count is of this load, except `records` and `persons`."""
+    """What a load did."""
 
-    records: int = 0
-    """Live records of the store afterwards."""
-    persons: int = 0
+    written: Written = field(default_factory=Written)
     rows: dict[str, int] = field(default_factory=dict)
     """Source -> versions read from its feed."""
     quarantined: dict[str, int] = field(default_factory=dict)
     """Source -> rows set aside."""
     quarantine_folder: Path | None = None
-    new_records: int = 0
-    new_versions: int = 0
-    new_persons: int = 0
-    opened_links: int = 0
-    closed_links: int = 0
-    opened_tasks: int = 0
-    withdrawn_tasks: int = 0
-    open_tasks: int = 0
     pairs: int = 0
     crowded: tuple[CrowdedKey, ...] = ()
 
@@ -85,30 +60,14 @@ class LoadReport:
     def quarantined_rows(self) -> int:
         return sum(self.quarantined.values())
 
-    @property
-    def has_changes(self) -> bool:
-        return any(
-            (
-                self.new_versions,
-                self.opened_links,
-                self.closed_links,
-                self.opened_tasks,
-                self.withdrawn_tasks,
-            )
-        )
-
     def summary(self) -> str:
         """A few lines for a terminal; no personal data."""
+        rows, written = sum(self.rows.values()), self.written
         lines = [
-            f"{sum(self.rows.values()):,} rows read: {self.new_versions:,} new versions of "
-            f"{self.new_records:,} new records.",
-            f"{self.records:,} records belong to {self.persons:,} persons; "
-            f"{self.opened_links:,} links opened, {self.closed_links:,} closed.",
-            f"{self.open_tasks:,} tasks are open ({self.opened_tasks:,} new, "
-            f"{self.withdrawn_tasks:,} withdrawn).",
+            f"{rows:,} rows read: {written.new_versions:,} new versions of "
+            f"{written.new_records:,} new records.",
+            *(written.lines() if written.has_changes else ["Nothing has changed."]),
         ]
-        if not self.has_changes:
-            lines = [*lines[:1], "Nothing has changed."]
         if self.quarantined_rows:
             lines.append(
                 f"{self.quarantined_rows:,} rows could not be read; they and the reasons are in "
@@ -144,47 +103,42 @@ def load_folder(
         StorageUnavailable, WrongSchema: If the store cannot be used; it is as it was.
     """
     sources = read_source_systems(settings.sources_folder)
-    feeds = list_feeds(folder, sources)
+    feeds, statuses = list_feeds(folder, sources), read_status_file(folder)
     release = read_release(release_in_force(settings.release_folder))
     model = model_from_spec(release.spec, version=release.version, digest=release.digest)
+    at = (clock or SystemClock()).now()
     with closing(create_store(settings.database_url)) as store:
         loads = None if is_snapshot else find_loads(store, feeds, model_digest=release.digest)
-        if loads and _is_quarantine_kept(loads, folder):
+        if loads and _is_quarantine_kept(loads, folder) and not _has_news(store, statuses):
             return _report_nothing_new(store, loads, folder)
         with work_folder(folder, feeds, model_digest=release.digest) as work:
             extraction = extract_feeds(
                 feeds,
-                trust=model.number_trust,
                 work_folder=work,
                 progress=progress,
                 workers=settings.workers_count,
+                latest=at + EVENT_SKEW_MAX,
             )
-            report = _report_extraction(extraction, folder)
+            report = _report_extraction(extraction, statuses, folder)
             if is_snapshot:
                 _refuse_empty_extracts(feeds, extraction)
             with bulk_transaction(store) as bulk, open_engine(settings) as connection:
-                run = _Run(connection, bulk, model, release, settings, progress, report)
-                _gather(run, work, {source.name for source, _ in feeds} if is_snapshot else set())
-                questions = _link(run)
-                with golden_under_way(
-                    connection, sources, folder=work, workers=settings.workers_count
-                ) as collect_golden:
-                    at = (clock or SystemClock()).now()
-                    _write(run, feeds, questions, collect_golden, at)
+                run = Run(connection, bulk, release, model, settings, progress, work)
+                write_statements(bulk, statuses.statements, at=at)
+                gather(
+                    run,
+                    replaced_sources={source.name for source, _ in feeds} if is_snapshot else set(),
+                )
+                counts, questions = link(run)
+                report.pairs, report.crowded = counts.pairs, counts.crowded
+                report.written = write_index(run, sources, questions, feeds=feeds, at=at)
+                write_loads(bulk, feeds, report.rows, report.quarantined, at=at)
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What every step of one load works with."""
-
-    connection: duckdb.DuckDBPyConnection
-    bulk: BulkTransaction
-    model: Model
-    release: Release
-    settings: Settings
-    progress: Progress
-    report: LoadReport
+def _has_news(store: Store, statuses: StatusFile) -> bool:
+    stored = read_table(store, "nhs_number_status", None, "retracted_at IS NULL")
+    return has_news(stored, statuses.statements)
 
 
 def _is_quarantine_kept(loads: Sequence[Row], folder: Path) -> bool:
@@ -197,12 +151,16 @@ def _is_quarantine_kept(loads: Sequence[Row], folder: Path) -> bool:
 
 
 def _report_nothing_new(store: Store, loads: Sequence[Row], folder: Path) -> LoadReport:
+    with bulk_snapshot(store) as bulk:
+        written = Written(
+            records=bulk.count("source_record", "state = 'live'"),
+            persons=bulk.count("person", "state = 'live'"),
+            open_tasks=bulk.count("task", "closed_at IS NULL"),
+        )
     report = LoadReport(
-        records=read_table(store, "source_record", ["number"], "state = 'live'").num_rows,
-        persons=read_table(store, "person", ["number"], "state = 'live'").num_rows,
+        written=written,
         rows={row["source"]: row["versions_count"] for row in loads},
         quarantined={row["source"]: row["quarantined_count"] for row in loads},
-        open_tasks=read_table(store, "task", ["number"], "closed_at IS NULL").num_rows,
     )
     if report.quarantined_rows:
         report.quarantine_folder = folder / QUARANTINE
@@ -221,86 +179,14 @@ def _refuse_empty_extracts(
             )
 
 
-def _report_extraction(extraction: Extraction, folder: Path) -> LoadReport:
+def _report_extraction(extraction: Extraction, statuses: StatusFile, folder: Path) -> LoadReport:
     report = LoadReport(rows=dict(extraction.rows))
-    for source, rows in extraction.quarantined.items():
+    aside = dict(extraction.quarantined)
+    if statuses.quarantined:
+        aside[Path(STATUS_FILE).stem] = list(statuses.quarantined)
+    for source, rows in aside.items():
         report.quarantined[source] = len(rows)
         write_quarantine(folder / QUARANTINE, source, sorted(rows, key=lambda row: row.line))
     if report.quarantined_rows:
         report.quarantine_folder = folder / QUARANTINE
     return report
-
-
-def _gather(run: _Run, work: Path, replaced_sources: Set[str]) -> None:
-    """Tables `version`, `record_number` and `records` of everything that will be live."""
-    read_stored(run.connection, run.bulk)
-    extract_stored(
-        run.bulk,
-        trust=run.model.number_trust,
-        work_folder=work,
-        progress=run.progress,
-        workers=run.settings.workers_count,
-    )
-    build_record_tables(
-        run.connection,
-        parts=work,
-        trust=run.model.number_trust,
-        name_rule=partition_rules(run.model).name_rule,
-        replaced_sources=replaced_sources,
-    )
-
-
-def _link(run: _Run) -> list[TaskQuestion]:
-    """Tables `edge`, `assignment` and `home_row`; gives what is left to ask."""
-    counts = find_edges(
-        run.connection,
-        model=run.model,
-        frequencies=run.release.frequencies,
-        stop_list=run.release.stop_list,
-        progress=run.progress,
-    )
-    run.report.pairs, run.report.crowded = counts.pairs, counts.crowded
-    grouping = group_records(
-        run.connection,
-        rules=partition_rules(run.model),
-        sources="record_number",
-        progress=run.progress,
-    )
-    assign_persons(run.connection, grouping, link_bits=run.model.thresholds.link_bits)
-    return [*grouping.questions, *overlay_questions(run.connection)]
-
-
-def _write(
-    run: _Run,
-    feeds: Sequence[tuple[SourceSystem, Path]],
-    questions: Sequence[TaskQuestion],
-    collect_golden: Callable[[Progress], None],
-    at: datetime,
-) -> None:
-    report, connection, bulk = run.report, run.connection, run.bulk
-    with run.progress.phase("write records", 2) as phase:
-        model = write_sources(connection, bulk, feeds, run.model, at=at)
-        report.new_records, report.new_versions = write_records(
-            connection, bulk, model=model, at=at
-        )
-        phase.advance()
-        write_edges(connection, bulk, model=model)
-        phase.advance()
-    collect_golden(run.progress)
-    with run.progress.phase("write persons", 4) as phase:
-        report.new_persons, _ = write_persons(connection, bulk, at=at)
-        phase.advance()
-        report.closed_links, report.opened_links = write_links(connection, bulk, model=model, at=at)
-        phase.advance()
-        report.opened_tasks, report.withdrawn_tasks = write_tasks(
-            connection, bulk, questions, at=at
-        )
-        phase.advance()
-        write_loads(bulk, feeds, report.rows, report.quarantined, at=at)
-        bulk.settle()
-        phase.advance()
-    report.open_tasks = len(questions)
-    report.records = count_rows(connection, "records")
-    (report.persons,) = connection.execute(
-        "select count(distinct person_id) from assignment"
-    ).fetchall()[0]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import duckdb
 import pyarrow as pa
 
+from mpi.batch.bulk_tables import insert_rows, make_table
 from mpi.batch.groups import Grouping
 from mpi.domain.identifiers import PERSON_ID_RANDOM_BYTES, PersonId, person_id_from_bytes
 from mpi.domain.links import Edge
@@ -25,27 +26,37 @@ def new_person_id() -> PersonId:
 
 
 def assign_persons(
-    connection: duckdb.DuckDBPyConnection, grouping: Grouping, *, link_bits: float
+    connection: duckdb.DuckDBPyConnection,
+    grouping: Grouping,
+    *,
+    undecided: Grouping | None = None,
+    link_bits: float,
 ) -> None:
     """Tables `assignment` (record, person_id) and `home_row` (record, home_id, remembered_id).
 
     Args:
         connection: Holds `edge` and the store's `stored_home` and `stored_person`.
-        grouping: The groups; no decision has had a part in them.
+        grouping: The groups.
+        undecided: Those that there would be without decisions; the same if None. Homes follow them.
         link_bits: From which weight an edge passes a home on.
     """
-    rows = pa.table({"record": grouping.records, "group_name": grouping.groups})
-    connection.register("grouped", rows)
-    connection.execute("create or replace table record_group as select * from grouped")
-    connection.unregister("grouped")
-    connection.execute(_PLAIN_SQL)
+    _register_groups(connection, undecided or grouping)
+    connection.execute(_PLAIN_HOMES_SQL)
     fresh = [name for (name,) in connection.execute(_FRESH_SQL).fetchall()]
-    _add(connection, fresh, [new_person_id() for _ in fresh])
-    connection.execute(_ASSIGN_SQL)
-    _settle_others(connection, link_bits)
+    _add_homes(connection, fresh)
+    connection.execute(_HOMES_SQL)
+    _settle_homes(connection, link_bits)
+    _register_groups(connection, grouping)
+    connection.execute(_PLAIN_NAMES_SQL)
+    _name_others(connection)
 
 
-_PLAIN_SQL = """
+def _register_groups(connection: duckdb.DuckDBPyConnection, grouping: Grouping) -> None:
+    rows = pa.table({"record": grouping.records, "group_name": grouping.groups})
+    make_table(connection, "record_group", rows)
+
+
+_PLAIN_HOMES_SQL = """
 create or replace table group_home as
 with spread as (
     select home_id, count(distinct group_name) as groups
@@ -59,60 +70,63 @@ group by group_name
 
 _FRESH_SQL = "select group_name from group_home where is_fresh order by group_name"
 
-_ASSIGN_SQL = """
-create or replace table assignment as
-select record, coalesce(group_id.person_id, group_home.home_id) as person_id
-from record_group join group_home using (group_name) left join group_id using (group_name)
-where is_kept or is_fresh;
+_HOMES_SQL = """
 create or replace table home_row as
-select record, person_id as home_id, stored_home.remembered_id
-from assignment left join stored_home using (record)
+select record, coalesce(group_id.home_id, group_home.home_id) as home_id,
+    stored_home.remembered_id
+from record_group join group_home using (group_name) left join group_id using (group_name)
+left join stored_home using (record)
+where is_kept or is_fresh
+"""
+
+# A group whose records share a home that nobody else has bears its id; the others are named.
+_PLAIN_NAMES_SQL = """
+create or replace table assignment as
+with spread as (
+    select home_id, count(distinct group_name) as groups
+    from record_group join home_row using (record) group by home_id)
+select record, min(home_id) over (partition by group_name) as person_id
+from record_group join home_row using (record) join spread using (home_id)
+qualify min(home_id) over (partition by group_name) = max(home_id) over (partition by group_name)
+    and max(groups) over (partition by group_name) = 1
 """
 
 
-def _add(
-    connection: duckdb.DuckDBPyConnection, names: Sequence[int], ids: Sequence[PersonId]
-) -> None:
-    rows = pa.table(
-        {"group_name": pa.array(names, pa.int64()), "person_id": pa.array(ids, pa.string())}
-    )
-    connection.register("named", rows)
-    connection.execute("create or replace table group_id as select * from named")
-    connection.unregister("named")
+def _add_homes(connection: duckdb.DuckDBPyConnection, names: Sequence[int]) -> None:
+    ids = [new_person_id() for _ in names]
+    rows = {"group_name": pa.array(names, pa.int64()), "home_id": pa.array(ids, pa.string())}
+    make_table(connection, "group_id", pa.table(rows))
 
 
-def _settle_others(connection: duckdb.DuckDBPyConnection, link_bits: float) -> None:
+def _settle_homes(connection: duckdb.DuckDBPyConnection, link_bits: float) -> None:
     """Groups in which homes meet, part or gain newcomers."""
     connection.execute(_OTHERS_SQL)
-    members: dict[int, set[int]] = defaultdict(set)
-    previous: dict[int, PersonId] = {}
-    remembered: dict[int, PersonId] = {}
-    for record, name, home, memory in connection.execute(_MEMBERS_SQL).fetchall():
-        members[name].add(record)
-        if home is not None:
-            previous[record] = PersonId(home)
-        if memory is not None:
-            remembered[record] = PersonId(memory)
-    if not members:
+    rows = connection.execute(_MEMBERS_SQL).fetchall()
+    if not rows:
         return
-    groups = [Group(records) for records in members.values()]
+    previous = {record: PersonId(home) for record, _, home, _ in rows if home is not None}
+    remembered = {record: memory for record, _, _, memory in rows}
     links = [Edge(*row) for row in connection.execute(_LINKS_SQL, [link_bits]).fetchall()]
-    homes = assign_homes(groups, links, previous=previous, new_id=new_person_id)
-    ages = dict(connection.execute("select id, number from stored_person").fetchall())
-    named = name_groups(groups, homes=homes, ages=ages, remembered=remembered, new_id=new_person_id)
-    person_of = {record: group.person_id for group in named for record in group.records}
-    rows = pa.table(
-        {
-            "record": pa.array(person_of, pa.int64()),
-            "person_id": pa.array(person_of.values(), pa.string()),
-            "home_id": pa.array([homes[record] for record in person_of], pa.string()),
-            "remembered_id": pa.array([remembered.get(r) for r in person_of], pa.string()),
-        }
+    homes = assign_homes(
+        _groups((record, name) for record, name, _, _ in rows),
+        links,
+        previous=previous,
+        new_id=new_person_id,
     )
-    connection.register("settled", rows)
-    connection.execute("insert into assignment select record, person_id from settled")
-    connection.execute("insert into home_row select record, home_id, remembered_id from settled")
-    connection.unregister("settled")
+    made = {
+        "record": pa.array(homes, pa.int64()),
+        "home_id": pa.array(homes.values(), pa.string()),
+        "remembered_id": pa.array([remembered[record] for record in homes], pa.string()),
+    }
+    insert_rows(connection, "home_row", pa.table(made))
+
+
+def _groups(members: Iterable[tuple[int, int]]) -> list[Group]:
+    """The groups of records, each given with the name of its group."""
+    groups: dict[int, set[int]] = defaultdict(set)
+    for record, name in members:
+        groups[name].add(record)
+    return [Group(records) for records in groups.values()]
 
 
 _OTHERS_SQL = """
@@ -128,4 +142,46 @@ _LINKS_SQL = """
 select left_record, right_record, match_weight_bits from edge
 where match_weight_bits >= ? and left_record in (select record from other_member)
     and right_record in (select record from other_member)
+"""
+
+
+def _name_others(connection: duckdb.DuckDBPyConnection) -> None:
+    """The ids of groups that have several homes, or share one, or own none."""
+    rows = connection.execute(_UNNAMED_SQL).fetchall()
+    if not rows:
+        return
+    named = name_groups(
+        _groups((record, name) for record, name, _, _ in rows),
+        homes={record: PersonId(home) for record, _, home, _ in rows},
+        ages=dict(connection.execute("select id, number from stored_person").fetchall()),
+        remembered={record: PersonId(memory) for record, _, _, memory in rows if memory},
+        new_id=new_person_id,
+    )
+    persons = {record: group.person_id for group in named for record in group.records}
+    remember = {record: group.person_id for group in named for record in group.remember}
+    make_rows = {"record": pa.array(persons, pa.int64()), "id": pa.array(persons.values())}
+    make_table(connection, "named", pa.table(make_rows))
+    connection.execute("insert into assignment from named anti join assignment using (record)")
+    if remember:
+        kept = {"record": pa.array(remember, pa.int64()), "id": pa.array(remember.values())}
+        make_table(connection, "memory", pa.table(kept))
+        connection.execute(
+            """update home_row set remembered_id = id from memory
+            where memory.record = home_row.record"""
+        )
+
+
+# With them come the groups whose records remember the same ids: it counts who does so longest.
+_UNNAMED_SQL = """
+with unnamed as (
+    select record, group_name, remembered_id
+    from record_group join home_row using (record)
+    where group_name in (select group_name from record_group anti join assignment using (record))),
+wanted as (
+    select group_name from unnamed
+    union select group_name from record_group join home_row using (record)
+    where remembered_id in (select remembered_id from unnamed where remembered_id is not null))
+select record, group_name, home_id, remembered_id
+from record_group join home_row using (record) join wanted using (group_name)
+order by record
 """

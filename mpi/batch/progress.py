@@ -22,7 +22,7 @@ class Progress(Protocol):
     """Whoever watches. Phases do not nest; a name that comes twice is one phase continued."""
 
     def phase(self, name: str, total: int | None = None) -> AbstractContextManager[Phase]:
-        """Begin a phase, in words for people (`read and standardise`).
+        """Begin a phase, in words for people (`score pairs`).
 
         Args:
             name: Lower case, an imperative; also its key where seconds are collected.

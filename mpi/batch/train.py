@@ -63,7 +63,6 @@ def train(folder: Path, *, spec: Path, out: Path, version: str, progress: Progre
     with tempfile.TemporaryDirectory(prefix="mpi-") as work, open_engine(settings) as connection:
         extract_feeds(
             list_feeds(folder, sources),
-            trust=start.number_trust,
             work_folder=Path(work),
             progress=progress,
         )

@@ -102,8 +102,8 @@ def summary(demonstration: Demonstration) -> dict[str, Any]:
     rates = ("precision", "recall", "false_per_10000", "false_per_10000_upper")
     return {
         "people": demonstration.people,
-        "records": report.records,
-        "persons": report.persons,
+        "records": report.written.records,
+        "persons": report.written.persons,
         "automatic_links": {name: links[name] for name in rates},
         "tasks_per_1000_records": evaluation.tasks_per_1000_records,
         "twins_linked": evaluation.twins_linked,

@@ -114,7 +114,12 @@ def demographics_from_dict(content: Mapping[str, Any]) -> Demographics:
 
 def content_json(content: Mapping[str, Any]) -> str:
     """Canonical JSON: sorted keys, no spaces, text as it is."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(content)
+
+
+_CANONICAL: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False
+)
 
 
 def content_digest(canonical_json: str) -> str:

@@ -11,9 +11,9 @@ strings in order first. Damerau-Levenshtein (true, not optimal string alignment)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
@@ -43,6 +43,15 @@ class Layout:
     def slot(self, field: str) -> int:
         """Slot of the field's value: a text or None, or a tuple."""
         return self._slots.setdefault(field, len(self._slots))
+
+    def values_preparer(self) -> Callable[[Mapping[str, Any]], Prepared]:
+        """The same for the fields of a record that are not empty, by name, as they are stored."""
+        fields = tuple(self._slots)
+        empty = {field: None if field in SCALAR_FIELDS else () for field in fields}
+        if len(fields) < 2:
+            return lambda values: tuple((empty | dict(values))[field] for field in fields)
+        lay_out = itemgetter(*fields)
+        return lambda values: lay_out({**empty, **values})
 
     def preparer(self) -> Callable[[ComparisonRecord], Prepared]:
         """The function that lays a record out, for every slot asked for so far."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from mpi.domain.records import ComparisonRecord
 from mpi.linkage.comparators import double_sql
@@ -77,42 +77,52 @@ def frequency_columns(model: Model) -> tuple[FrequencyColumn, ...]:
     return tuple(column for column in columns if column)
 
 
-def frequency_reader(
-    model: Model, frequencies: Frequencies, field: str
-) -> Callable[[ComparisonRecord], float | None]:
-    """The function that gives the frequency of a record's value; None if it has none."""
+class FrequencyReader(NamedTuple):
+    """How the frequency of a field's value is found."""
+
+    fields: tuple[str, ...]
+    """What is read of a record."""
+    read: Callable[..., float | None]
+    """Takes the values of those fields; None if the record has no value."""
+
+    def of(self, record: ComparisonRecord) -> float | None:
+        """The frequency of a record's value."""
+        return self.read(*[getattr(record, field) for field in self.fields])
+
+
+def frequency_reader(model: Model, frequencies: Frequencies, field: str) -> FrequencyReader:
+    """The reader of a field of the model's."""
     table = frequencies.get(field, {})
     unseen = model.unseen_frequency[field]
     if field == _FULL_NAME and _has_parts(model):
         return _full_name_reader(model, frequencies, table)
 
-    def read(record: ComparisonRecord) -> float | None:
-        value = getattr(record, field)
+    def read(value: str | None) -> float | None:
         return None if value is None else table.get(value, unseen)
 
-    return read
+    return FrequencyReader((field,), read)
 
 
 def _full_name_reader(
     model: Model, frequencies: Frequencies, table: Mapping[str, float]
-) -> Callable[[ComparisonRecord], float | None]:
+) -> FrequencyReader:
     given, family = (frequencies.get(part, {}) for part in _FULL_NAME_PARTS)
     given_unseen, family_unseen = (model.unseen_frequency[part] for part in _FULL_NAME_PARTS)
     unseen = model.unseen_frequency[_FULL_NAME]
 
-    def read(record: ComparisonRecord) -> float | None:
-        if record.full_name is None:
+    def read(
+        full_name: str | None, given_name: str | None, family_name: str | None
+    ) -> float | None:
+        if full_name is None:
             return None
-        listed = table.get(record.full_name)
+        listed = table.get(full_name)
         if listed is not None:
             return listed
-        if record.given_name is None or record.family_name is None:
+        if given_name is None or family_name is None:
             return unseen
-        return given.get(record.given_name, given_unseen) * family.get(
-            record.family_name, family_unseen
-        )
+        return given.get(given_name, given_unseen) * family.get(family_name, family_unseen)
 
-    return read
+    return FrequencyReader((_FULL_NAME, *_FULL_NAME_PARTS), read)
 
 
 def records_with_frequencies_sql(

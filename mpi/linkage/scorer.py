@@ -11,7 +11,7 @@ diagrams: Bryant 1986, DOI 10.1109/TC.1986.1676819.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +21,7 @@ from mpi.linkage.comparators import Layout, PairTest, Prepared, compile_test
 from mpi.linkage.frequencies import (
     Frequencies,
     FrequencyColumn,
+    FrequencyReader,
     frequency_column,
     frequency_reader,
 )
@@ -32,6 +33,7 @@ MISSING: Final = -1
 """Level index of a pair for which the comparison says nothing."""
 
 Adjustment = Callable[[Prepared, Prepared], float]
+AgreedFrequency = Callable[[Prepared, Prepared], float | None]
 
 
 class Leaf(NamedTuple):
@@ -41,7 +43,8 @@ class Leaf(NamedTuple):
     weight_bits: float
     adjustment: Adjustment | None
     level: int
-    frequency_slot: int | None
+    frequency: AgreedFrequency | None
+    """The frequency of the agreed value, which `adjustment` is about."""
 
 
 class LevelWeight(NamedTuple):
@@ -62,12 +65,14 @@ class Scorer:
     def __init__(
         self,
         model: Model,
-        prepare: Callable[[ComparisonRecord], Prepared],
+        layout: Layout,
         diagrams: tuple[Any, ...],
     ) -> None:
         self.model = model
-        self.prepare = prepare
+        self.prepare: Callable[[ComparisonRecord], Prepared] = layout.preparer()
         """Lays a record out for comparison, once, however many records it then meets."""
+        self.prepare_values: Callable[[Mapping[str, Any]], Prepared] = layout.values_preparer()
+        """The same for the fields of a record that are not empty, by name, as they are stored."""
         self._diagrams = diagrams
         self._prior_bits = model.prior_bits
 
@@ -98,10 +103,9 @@ class Scorer:
         while (test := node[0]) is not None:
             node = node[1] if test(left, right) else node[2]
         leaf: Leaf = node
-        if leaf.adjustment is None or leaf.frequency_slot is None:
+        if leaf.adjustment is None or leaf.frequency is None:
             return LevelWeight(leaf.level, leaf.weight_bits, 0.0, None)
-        slot = leaf.frequency_slot
-        frequency = _agreed_frequency(left[slot], right[slot])
+        frequency = leaf.frequency(left, right)
         return LevelWeight(leaf.level, leaf.weight_bits, leaf.adjustment(left, right), frequency)
 
 
@@ -112,48 +116,54 @@ def compile_scorer(model: Model, frequencies: Frequencies) -> Scorer:
         InvalidModel: If a condition uses a comparator wrongly or a comparison is too intricate.
     """
     layout = Layout()
-    fields = model.frequency_fields
     tests: dict[Test, PairTest] = {}
-    # Frequencies come last in a prepared record, so their slots count from the end.
-    slots = {field: at - len(fields) for at, field in enumerate(fields)}
+    readers = {f: frequency_reader(model, frequencies, f) for f in model.frequency_fields}
     diagrams = tuple(
-        _Diagram(layout, tests, _leaves(model, comparison, slots)).build(comparison)
+        _Diagram(layout, tests, _leaves(model, comparison, layout, readers)).build(comparison)
         for comparison in model.comparisons
     )
-    return Scorer(model, _preparer(model, frequencies, layout), diagrams)
+    return Scorer(model, layout, diagrams)
 
 
-def _preparer(
-    model: Model, frequencies: Frequencies, layout: Layout
-) -> Callable[[ComparisonRecord], Prepared]:
-    lay_out = layout.preparer()
-    readers = [frequency_reader(model, frequencies, field) for field in model.frequency_fields]
-    return lambda record: (*lay_out(record), *[read(record) for read in readers])
-
-
-def _leaves(model: Model, comparison: Comparison, slots: dict[str, int]) -> tuple[Leaf, ...]:
+def _leaves(
+    model: Model, comparison: Comparison, layout: Layout, readers: Mapping[str, FrequencyReader]
+) -> tuple[Leaf, ...]:
     leaves = [Leaf(None, 0.0, None, MISSING, None)]
     for index, level in enumerate(comparison.levels):
         column = frequency_column(model, comparison, level)
-        slot = slots[column.field] if column else None
-        adjustment = _adjustment(column, slots[column.field]) if column else None
-        leaves.append(Leaf(None, level.weight_bits, adjustment, index, slot))
+        if column is None:
+            leaves.append(Leaf(None, level.weight_bits, None, index, None))
+        else:
+            agreed = _agreed_frequency(layout, readers[column.field])
+            adjustment = _adjustment(column, agreed)
+            leaves.append(Leaf(None, level.weight_bits, adjustment, index, agreed))
     return tuple(leaves)
 
 
-def _adjustment(column: FrequencyColumn, slot: int) -> Adjustment:
+def _adjustment(column: FrequencyColumn, agreed: AgreedFrequency) -> Adjustment:
     def bits(left: Prepared, right: Prepared) -> float:
-        frequency = _agreed_frequency(left[slot], right[slot])
+        frequency = agreed(left, right)
         return 0.0 if frequency is None else column.adjustment_bits(frequency)
 
     return bits
 
 
-def _agreed_frequency(left: float | None, right: float | None) -> float | None:
-    """That of the more common value, or of the only one, as Splink does."""
-    if left is None or (right is not None and right > left):
-        return right
-    return left
+def _agreed_frequency(layout: Layout, reader: FrequencyReader) -> AgreedFrequency:
+    """That of the more common value, or of the only one, as Splink does.
+
+    Looked up only where a pair has come to a level that asks: few of those compared do.
+    """
+    slots = [layout.slot(field) for field in reader.fields]
+    read = reader.read
+
+    def agreed(left: Prepared, right: Prepared) -> float | None:
+        of_left = read(*[left[slot] for slot in slots])
+        of_right = read(*[right[slot] for slot in slots])
+        if of_left is None or (of_right is not None and of_right > of_left):
+            return of_right
+        return of_left
+
+    return agreed
 
 
 _Rules = tuple[tuple[Alternatives, int], ...]

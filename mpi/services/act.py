@@ -10,13 +10,12 @@ from mpi.domain.identifiers import RecordKey
 from mpi.services.cause import Cause
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex, require_release_in_force
-from mpi.services.questions import TaskChanges, put_overlays
 from mpi.services.relink import Relinked, relink
 from mpi.services.restate import Restated, restate
 from mpi.storage.audit import AuditEvent, add_audit_events
 from mpi.storage.locks import Locks
-from mpi.storage.outbox import add_events
 from mpi.storage.unit_of_work import UnitOfWork
+from mpi.storage.versions import StoredVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,10 @@ class Carried:
 
     restated: Restated
     relinked: Relinked
-    overlays: TaskChanges
 
     @property
     def tasks_opened(self) -> tuple[int, ...]:
-        return tuple(sorted({*self.relinked.tasks.opened, *self.overlays.opened}))
+        return tuple(sorted(self.relinked.tasks.opened))
 
 
 def carry_out(
@@ -71,6 +69,7 @@ def carry_out(
     keys: Mapping[int, RecordKey],
     *,
     merged: Mapping[int, int | None] | None = None,
+    fresh: Mapping[int, StoredVersion] | None = None,
     seeds: Collection[int] = (),
 ) -> Carried:
     """Restate these records, relink what that touches, and leave the trail.
@@ -83,13 +82,21 @@ def carry_out(
         keys: Records whose content may have changed: number -> key.
         merged: Those of them that their source has merged -> the record they live on in; None
             takes such a merge back.
+        fresh: Those of them that are new in this transaction -> their only version.
         seeds: Further records whose links may change.
 
     Raises:
         MustRetry: If more is touched than was locked.
     """
     restated = restate(
-        unit, act.index, locks, keys, merged=merged or {}, model=cause.model, at=cause.at
+        unit,
+        act.index,
+        locks,
+        keys,
+        merged=merged or {},
+        fresh=fresh or {},
+        model=cause.model,
+        at=cause.at,
     )
     relinked = relink(
         unit,
@@ -99,11 +106,10 @@ def carry_out(
         seeds=restated.seeds | set(seeds),
         stated=restated.stated,
         gone=restated.gone,
+        held=restated.held,
     )
-    overlays = put_overlays(unit, restated.held, cause=cause)
-    add_events(unit, overlays.events(relinked.person_of, cause))
     _audit(unit, act, cause, keys, relinked)
-    return Carried(restated, relinked, overlays)
+    return Carried(restated, relinked)
 
 
 def _audit(

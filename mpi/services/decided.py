@@ -70,7 +70,7 @@ def decided_as(
         after=_by_person(found.person_of, names),
         merged=dict(found.merged),
         tasks_opened=carried.tasks_opened,
-        tasks_settled=tuple(sorted({*found.tasks.withdrawn, *carried.overlays.withdrawn})),
+        tasks_settled=tuple(sorted(found.tasks.withdrawn)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 
 from mpi.clock import Clock
@@ -11,6 +12,17 @@ from mpi.storage.engine import Store
 from mpi.storage.models import find_release_in_force, put_release_in_force
 from mpi.storage.sources import StoredSource, put_sources
 from mpi.storage.unit_of_work import writing
+
+
+def rest_garbage_collector() -> None:
+    """Let Python's collector of circles leave alone what a service keeps for its lifetime.
+
+    Models, frequencies and caches are millions of objects without a circle; looking at them again
+    and again takes a tenth of the time of a busy service. To be called once all is compiled.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1_000)
 
 
 def prepare_store(

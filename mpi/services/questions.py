@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from mpi.domain.events import EventType
 from mpi.domain.identifiers import PersonId
@@ -26,6 +27,20 @@ from mpi.storage.tasks import (
     withdraw_task,
 )
 from mpi.storage.unit_of_work import UnitOfWork
+
+
+class AskedTask(Protocol):
+    """A task as far as it is compared with a question."""
+
+    @property
+    def type(self) -> TaskType: ...
+
+    @property
+    def left(self) -> frozenset[int]: ...
+
+    @property
+    def right(self) -> frozenset[int]: ...
+
 
 OF_HISTORY = frozenset({TaskType.OVERLAY, TaskType.UNEXPLAINED_SPLIT})
 """Types that do not follow from the graph, so that a look at the graph cannot settle them."""
@@ -56,6 +71,7 @@ def put_questions(
     unit: UnitOfWork,
     questions: Sequence[TaskQuestion],
     records: Collection[int],
+    held: Mapping[int, Sequence[HeldVersion]],
     *,
     cause: Cause,
 ) -> TaskChanges:
@@ -65,46 +81,25 @@ def put_questions(
         unit: Where links are as they shall be.
         questions: Everything that is to be asked about the records, splits among it.
         records: What was judged anew; tasks about others stay.
+        held: The versions held back of those records that were restated.
         cause: Stamped on what is opened and withdrawn.
     """
     found = TaskChanges()
-    known = list_open_tasks_of(unit, records)
-    asked = {question_digest(question): question for question in questions}
+    known = list_open_tasks_of(unit, {*records, *held})
+    overlays = [q for record, versions in held.items() for q in overlay_questions(record, versions)]
+    asked = {question_digest(question): question for question in (*questions, *overlays)}
     still = {task.question_digest: task for task in known if task.question_digest in asked}
     settled = [
-        task for task in known if task.question_digest not in asked and task.type not in OF_HISTORY
+        task
+        for task in known
+        if task.question_digest not in asked and _is_settled(unit, task, held)
     ]
-    settled += [task for task in known if _has_ended(unit, task)]
     for digest, task in still.items():
         _refresh(unit, task, asked[digest], found)
     new = {digest: q for digest, q in asked.items() if digest not in still}
     noted = list_noted_questions(unit, [d for d, q in new.items() if q.type not in OF_HISTORY])
     for digest in sorted(new.keys() - noted):
         _ask(unit, new[digest], settled, found, cause)
-    for task in settled:
-        withdraw(unit, task, found, cause)
-    return found
-
-
-def put_overlays(
-    unit: UnitOfWork, held: Mapping[int, Sequence[HeldVersion]], *, cause: Cause
-) -> TaskChanges:
-    """Make the open overlay tasks of these records those of the versions now held back."""
-    found = TaskChanges()
-    known = [t for t in list_open_tasks_of(unit, held) if t.type is TaskType.OVERLAY]
-    asked = {
-        question_digest(question): question
-        for record, versions in held.items()
-        for question in overlay_questions(record, versions)
-    }
-    settled = []
-    for task in known:
-        if task.question_digest in asked:
-            _refresh(unit, task, asked.pop(task.question_digest), found)
-        else:
-            settled.append(task)
-    for digest in sorted(asked):
-        _ask(unit, asked[digest], settled, found, cause)
     for task in settled:
         withdraw(unit, task, found, cause)
     return found
@@ -139,7 +134,7 @@ def _ask(
     cause: Cause,
 ) -> None:
     """Ask anew, or change the task that asked about the same two sides before."""
-    earlier = next((task for task in settled if _is_same_question(task, question)), None)
+    earlier = next((task for task in settled if asks_the_same(task, question)), None)
     if earlier is None:
         found.opened[open_task(unit, question, at=cause.at)] = _subject(question.left)
     else:
@@ -158,7 +153,7 @@ def _refresh(
         found.changed[task.number] = _subject(question.left)
 
 
-def _is_same_question(task: StoredTask, question: TaskQuestion) -> bool:
+def asks_the_same(task: AskedTask, question: TaskQuestion) -> bool:
     """Whether both sides still have a record of what was asked."""
     if (task.type in OF_HISTORY or question.type in OF_HISTORY) and task.type != question.type:
         return False
@@ -169,10 +164,18 @@ def _is_same_question(task: StoredTask, question: TaskQuestion) -> bool:
     return bool(straight or crossed)
 
 
-def _has_ended(unit: UnitOfWork, task: StoredTask) -> bool:
-    """Whether what parted is one person again, or one side of it is no more."""
+def _is_settled(
+    unit: UnitOfWork, task: StoredTask, held: Mapping[int, Sequence[HeldVersion]]
+) -> bool:
+    """Whether a task that is not asked any more has its answer.
+
+    That of an overlay has it if its record was restated; that of a split, if what parted is one
+    person again or one side of it is no more.
+    """
+    if task.type is TaskType.OVERLAY:
+        return not task.left.isdisjoint(held)
     if task.type is not TaskType.UNEXPLAINED_SPLIT:
-        return False
+        return True
     left, right = (_persons_of(unit, side) for side in (task.left, task.right))
     return not left or not right or (left == right and len(left) == 1)
 

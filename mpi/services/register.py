@@ -24,11 +24,12 @@ from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.restate import blocking_keys_of
 from mpi.storage.graph import list_family, survivors_of
-from mpi.storage.locks import Locks, Wanted, key_locks
+from mpi.storage.locks import Locks, key_locks
 from mpi.storage.outbox import add_events
 from mpi.storage.records import StoredRecord, add_record, find_record, list_records
 from mpi.storage.requests import find_outcome, keep_outcome
-from mpi.storage.unit_of_work import UnitOfWork, reading
+from mpi.storage.tables import VersionState
+from mpi.storage.unit_of_work import UnitOfWork
 from mpi.storage.versions import (
     StoredVersion,
     add_version,
@@ -140,12 +141,13 @@ def submit_registration(
     require_past(statement.event_at, clock)
     version = statement.version()
     act = Act(index, recipient, clock, action="register", reason="registered")
-    wanted = None if writer.store.is_sqlite else _wanted(writer, index, version)
 
     def work(unit: UnitOfWork, locks: Locks) -> Registered:
+        if not unit.is_sqlite:
+            locks.begin_with(_keys_to_lock(unit, index, version))
         return _once(unit, locks, act, version, statement.request_key)
 
-    return writer.submit(work, wanted=wanted)
+    return writer.submit(work)
 
 
 def require_known_source(index: LinkageIndex, key: RecordKey) -> None:
@@ -160,13 +162,12 @@ def require_past(event_at: datetime, clock: Clock) -> None:
         raise InvalidRecord("event_at: must not lie in the future")
 
 
-def _wanted(writer: Writer, index: LinkageIndex, version: RecordVersion) -> Wanted:
-    """The locks that a registration needs, as far as can be seen from outside of it."""
-    with reading(writer.store) as unit:
-        stored = find_record(unit, version.key)
-        numbers = _whole(unit, stored.number) if stored else []
-        keys = blocking_keys_of(unit, index, version.key, numbers, version)
-    return Wanted(keys=key_locks([version.key], keys))
+def _keys_to_lock(unit: UnitOfWork, index: LinkageIndex, version: RecordVersion) -> frozenset[int]:
+    """The locks that a registration needs, as far as can be seen before they are taken."""
+    stored = find_record(unit, version.key)
+    numbers = _whole(unit, stored.number) if stored else []
+    keys = blocking_keys_of(unit, index, version.key, numbers, version)
+    return key_locks([version.key], keys)
 
 
 def _whole(unit: UnitOfWork, number: int) -> list[int]:
@@ -198,15 +199,18 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
     survivor = survivors_of(unit, [number])[number] if stored else number
     known = _known_versions(unit, version.key, survivor) if stored else []
     same = next((each for each in known if each.version.order == version.order), None)
+    fresh = {}
     if same is None:
         mapping = act.index.mapping_digests.get(version.key.source)
-        add_version(unit, number, version, received_at=cause.at, mapping_digest=mapping)
+        added = add_version(unit, number, version, received_at=cause.at, mapping_digest=mapping)
+        if stored is None:
+            fresh[number] = StoredVersion(added, number, version, VersionState.ACCEPTED)
     elif version.is_entered_in_error and not same.version.is_entered_in_error:
         mark_version_in_error(unit, same.number)
     elif stored and stored.person_id is not None:
         return unchanged(stored)
     keys = {survivor: version.key if survivor == number else _key_of(unit, survivor)}
-    carried = carry_out(unit, locks, act, cause, keys)
+    carried = carry_out(unit, locks, act, cause, keys, fresh=fresh)
     held = {each.version.order for each in carried.restated.held[survivor]}
     if version.order in held:
         person_id = carried.relinked.person_of.get(survivor)

@@ -19,6 +19,7 @@ from mpi.domain.links import Edge
 from mpi.domain.records import content_digest, content_json
 from mpi.domain.tasks import TaskQuestion, TaskType
 from mpi.linkage.homes import assign_homes, name_groups
+from mpi.linkage.overlay import HeldVersion
 from mpi.services.cause import Cause, identity_event
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.questions import TaskChanges, put_questions
@@ -71,6 +72,7 @@ def relink(
     seeds: Collection[int],
     stated: Collection[int] = (),
     gone: Sequence[StandingRecord] = (),
+    held: Mapping[int, Sequence[HeldVersion]] | None = None,
 ) -> Relinked:
     """Judge anew what a change touches and write what differs.
 
@@ -82,6 +84,7 @@ def relink(
         seeds: Records from which all that is touched can be reached.
         stated: Records whose content has changed, so that golden records must be made anew.
         gone: Records that live no longer, as they stood.
+        held: Of every record restated, its versions that wait for a steward.
 
     Raises:
         MustRetry: If more is touched than was locked.
@@ -97,7 +100,7 @@ def relink(
     _note_moves(cause, found)
     questions = judged.questions if cause.is_explained else [*judged.questions, *_splits(found)]
     records = world.touched | {each.number for each in gone}
-    found.tasks = put_questions(unit, questions, records, cause=cause)
+    found.tasks = put_questions(unit, questions, records, held or {}, cause=cause)
     add_events(unit, [*found.events, *found.tasks.events(found.person_of, cause)])
     return found
 
@@ -119,6 +122,7 @@ def _locked_world(
     unit: UnitOfWork, index: LinkageIndex, locks: Locks, seeds: Collection[int]
 ) -> World:
     """The touched part of the graph, which nobody else can change any more."""
+    locks.take_records(seeds)
     world = read_world(unit, index, seeds)
     while locks.take_records({*world.records, *seeds}):
         world = read_world(unit, index, seeds)

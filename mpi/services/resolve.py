@@ -7,7 +7,8 @@ record weighs. Doubt is shown and never resolved here: whoever asks decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,7 @@ from mpi.linkage.vetoes import find_groups_veto
 from mpi.services.answers import Answer, Evidence, Grade, PersonAnswer
 from mpi.services.linkage_index import LinkageIndex, compared_question
 from mpi.standardise.numbers import standardise_nhs_number
+from mpi.storage.graph import list_crowded, list_holders_of_keys
 from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.persons import (
     get_person,
@@ -30,10 +32,10 @@ from mpi.storage.persons import (
     list_successors,
 )
 from mpi.storage.records import (
-    StoredCandidate,
+    ComparedRecord,
     get_record,
-    list_candidates,
-    list_compared_records,
+    list_compared_values,
+    list_compared_with,
     list_records_by_nhs_number,
 )
 from mpi.storage.tables import PersonState
@@ -104,10 +106,13 @@ def resolve_by_demographics(
         persons_max: Persons to show, at most `PERSONS_MAX`.
     """
     question = compared_question(unit, index, demographics)
-    found = list_candidates(unit, index.keys_of(question), limit=CANDIDATES_MAX + 1)
-    ranked = _rank(index, question, found[:CANDIDATES_MAX])
+    keys = index.keys_of(question)
+    found = _most_alike(list_holders_of_keys(unit, keys))
+    reached = _weigh(unit, index, question, found[:CANDIDATES_MAX])
+    members = _members(unit, list(reached)[:CANDIDATES_MAX])
+    ranked = _rank(members, reached)
     shown = ranked[: min(persons_max, PERSONS_MAX)]
-    judged = _judge(unit, index, question, ranked, shown)
+    judged = _judge(index, question, ranked, shown, members)
     goldens = list_persons(unit, [match.person_id for match in shown])
     return Answer(
         persons=tuple(
@@ -119,7 +124,9 @@ def resolve_by_demographics(
             for match, evidence in zip(shown, judged, strict=True)
         ),
         model_digest=index.model.digest,
-        is_complete=len(found) <= CANDIDATES_MAX and len(shown) == len(ranked),
+        is_complete=len(found) <= CANDIDATES_MAX
+        and len(shown) == len(ranked)
+        and not list_crowded(unit, keys),
     )
 
 
@@ -129,33 +136,68 @@ class _Match:
 
     person_id: PersonId
     match_weight_bits: float
-    candidate: StoredCandidate
+    record: ComparedRecord
 
 
-def _rank(
-    index: LinkageIndex, question: ComparisonRecord, candidates: Iterable[StoredCandidate]
-) -> list[_Match]:
-    prepare, weigh = index.scorer.prepare, index.scorer.weight
-    asked = prepare(question)
-    best: dict[PersonId, _Match] = {}
-    for candidate in candidates:
-        bits = weigh(asked, prepare(candidate.comparison))
-        known = best.get(candidate.person_id)
-        if known is None or bits > known.match_weight_bits:
-            best[candidate.person_id] = _Match(candidate.person_id, bits, candidate)
+_Members = Mapping[PersonId, Sequence[ComparedRecord]]
+
+
+def _most_alike(holders: Iterable[tuple[int, int]]) -> list[int]:
+    """The records that hold a key, those that hold most keys first."""
+    shared = Counter(record for _, record in holders)
+    return sorted(shared, key=lambda record: (-shared[record], record))
+
+
+def _weigh(
+    unit: UnitOfWork, index: LinkageIndex, question: ComparisonRecord, candidates: Sequence[int]
+) -> dict[int, float]:
+    """The candidates whose weight reaches `review_bits`, with it.
+
+    Most do not, so they are weighed as they are stored, without making records of them.
+    """
+    prepare, weigh = index.scorer.prepare_values, index.scorer.weight
+    asked = index.scorer.prepare(question)
     review_bits = index.model.thresholds.review_bits
-    reached = (m for m in best.values() if rounded_bits(m.match_weight_bits) >= review_bits)
-    return sorted(reached, key=lambda match: (-match.match_weight_bits, match.person_id))
+    reached = {}
+    for number, values in list_compared_values(unit, candidates):
+        bits = weigh(asked, prepare(values))
+        if rounded_bits(bits) >= review_bits:
+            reached[number] = bits
+    return reached
+
+
+def _members(unit: UnitOfWork, records: Sequence[int]) -> _Members:
+    """All records of the persons who hold these."""
+    members: dict[PersonId, list[ComparedRecord]] = {}
+    for record in list_compared_with(unit, records):
+        members.setdefault(record.person_id, []).append(record)
+    return members
+
+
+def _rank(members: _Members, reached: Mapping[int, float]) -> list[_Match]:
+    matches = []
+    for person_id, records in members.items():
+        own = [record for record in records if record.number in reached]
+        best = max(own, key=lambda record: (reached[record.number], -record.number))
+        matches.append(_Match(person_id, reached[best.number], best))
+    return sorted(matches, key=lambda match: (-match.match_weight_bits, match.person_id))
 
 
 def _judge(
-    unit: UnitOfWork,
     index: LinkageIndex,
     question: ComparisonRecord,
     ranked: Sequence[_Match],
     shown: Sequence[_Match],
+    members: _Members,
 ) -> list[Evidence]:
-    vetoes = _vetoes(unit, index, question, [match.person_id for match in shown])
+    vetoes = {
+        match.person_id: find_groups_veto(
+            [(question, False)],
+            [(r.comparison, r.is_number_disowned) for r in members[match.person_id]],
+            index.name_rule,
+        )
+        for match in shown
+    }
     rivals = [match for match in ranked if vetoes.get(match.person_id) is None]
     judged = []
     for match in shown:
@@ -165,9 +207,9 @@ def _judge(
                 grade=_grade(index, match, rivals, veto),
                 match_weight_bits=bits,
                 match_probability=1 / (1 + 2.0**-bits),
-                record=match.candidate.key,
+                record=match.record.key,
                 veto=veto,
-                explanation=explain(index.scorer, question, match.candidate.comparison),
+                explanation=explain(index.scorer, question, match.record.comparison),
             )
         )
     return judged
@@ -184,27 +226,6 @@ def _grade(
     if any(rounded_bits(m.match_weight_bits) >= near for m in rivals if m is not match):
         return Grade.PROBABLE
     return Grade.CERTAIN
-
-
-def _vetoes(
-    unit: UnitOfWork,
-    index: LinkageIndex,
-    question: ComparisonRecord,
-    person_ids: Sequence[PersonId],
-) -> dict[PersonId, VetoReason | None]:
-    """The veto between the question and all records of each person, as two groups."""
-    if not person_ids:
-        return {}
-    members: dict[PersonId, list[StoredCandidate]] = {}
-    for record in list_compared_records(unit, person_ids):
-        members.setdefault(record.person_id, []).append(record)
-    asked = [(question, False)]
-    return {
-        person_id: find_groups_veto(
-            asked, [(r.comparison, r.is_number_disowned) for r in records], index.name_rule
-        )
-        for person_id, records in members.items()
-    }
 
 
 def _answer(unit: UnitOfWork, index: LinkageIndex, found: Sequence[PersonId]) -> Answer:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mpi.domain.identifiers import PersonId, RecordKey
+from mpi.domain.identifiers import RecordKey
 from mpi.domain.links import Edge, rounded_bits
 from mpi.domain.records import ComparisonRecord, RecordVersion, SourceRecord
 from mpi.limits import BLOCK_RECORDS_MAX
@@ -27,6 +27,7 @@ from mpi.storage.graph import (
     list_edges_of,
     list_family,
     list_holders_of_keys,
+    list_homes,
     list_records_at_home,
     list_standing,
     put_edges,
@@ -34,7 +35,14 @@ from mpi.storage.graph import (
 )
 from mpi.storage.locks import Locks
 from mpi.storage.number_statuses import number_trust_for
-from mpi.storage.records import list_records, set_gone_record, set_live_record, set_survivor
+from mpi.storage.records import (
+    comparison_of,
+    list_compared_values,
+    list_records,
+    set_gone_record,
+    set_live_record,
+    set_survivor,
+)
 from mpi.storage.tables import VersionState
 from mpi.storage.unit_of_work import UnitOfWork
 from mpi.storage.versions import StoredVersion, list_versions_of, set_version_states
@@ -63,6 +71,7 @@ def restate(
     keys: Mapping[int, RecordKey],
     *,
     merged: Mapping[int, int | None],
+    fresh: Mapping[int, StoredVersion],
     model: int,
     at: datetime,
 ) -> Restated:
@@ -75,34 +84,33 @@ def restate(
         keys: Record number -> key, of records that exist.
         merged: Those of them that their source merges now -> the record they live on in; None
             takes a merge back.
+        fresh: Those that are new in this transaction -> their only version: nothing else is
+            known of them.
         model: The store's number of the model release.
         at: The present instant.
 
     Raises:
         MustRetry: If more must be locked first.
     """
-    before = list_standing(unit, keys)
+    before = list_standing(unit, keys.keys() - fresh.keys())
     for number, survivor in merged.items():
         set_survivor(unit, number, survivor)
     folds = {
-        number: _fold(unit, index, number, key)
+        number: _fold(
+            unit,
+            index,
+            [fresh[number]] if number in fresh else _versions(unit, number, key),
+        )
         for number, key in keys.items()
         if merged.get(number) is None
     }
-    changes = [
-        _Change(
-            number,
-            before.get(number),
-            folds.get(number),
-            index.keys_of(before[number].comparison) if number in before else frozenset(),
-        )
-        for number in keys
-    ]
-    wanted = {k for change in changes for k in (change.keys_before | change.keys_after(index))}
+    changes = [_change(index, number, before.get(number), folds.get(number)) for number in keys]
+    wanted = {k for change in changes for k in (change.keys_before | change.keys_after)}
     locks.require_keys(list(keys.values()), wanted)
     found = Restated()
     for change in changes:
-        _write_record(unit, index, change, merged.get(change.number), found)
+        _write_record(unit, change, merged.get(change.number), found)
+    found.seeds |= _home_mates(unit, [change for change in changes if change.number not in fresh])
     _write_edges(unit, index, changes, found, model=model, at=at)
     return found
 
@@ -151,17 +159,30 @@ class _Change:
     fold: _Fold | None
     """None if its source merged it into another."""
     keys_before: frozenset[int]
+    keys_after: frozenset[int]
 
     @property
     def after(self) -> ComparisonRecord | None:
         return self.fold.comparison if self.fold else None
 
-    def keys_after(self, index: LinkageIndex) -> frozenset[int]:
-        return index.keys_of(self.after) if self.after is not None else frozenset()
+
+def _change(
+    index: LinkageIndex, number: int, before: StandingRecord | None, fold: _Fold | None
+) -> _Change:
+    return _Change(
+        number,
+        before,
+        fold,
+        index.keys_of(before.comparison) if before else frozenset(),
+        index.keys_of(fold.comparison) if fold and fold.comparison else frozenset(),
+    )
 
 
-def _fold(unit: UnitOfWork, index: LinkageIndex, number: int, key: RecordKey) -> _Fold:
-    stored = list_versions_of(unit, key, [number, *list_family(unit, [number])])
+def _versions(unit: UnitOfWork, number: int, key: RecordKey) -> list[StoredVersion]:
+    return list_versions_of(unit, key, [number, *list_family(unit, [number])])
+
+
+def _fold(unit: UnitOfWork, index: LinkageIndex, stored: Sequence[StoredVersion]) -> _Fold:
     versions = [each.version for each in stored]
     if not versions:
         return _Fold((), AcceptedVersions(None, ()), None, None)
@@ -189,7 +210,6 @@ def _compared(unit: UnitOfWork, index: LinkageIndex, record: SourceRecord) -> Co
 
 def _write_record(
     unit: UnitOfWork,
-    index: LinkageIndex,
     change: _Change,
     merged_into: int | None,
     found: Restated,
@@ -200,8 +220,8 @@ def _write_record(
         found.held[number] = fold.judged.held
     else:
         found.held[number] = ()
-    after = change.keys_after(index)
-    replace_keys(unit, number, added=after - change.keys_before, removed=change.keys_before - after)
+    before, after = change.keys_before, change.keys_after
+    replace_keys(unit, number, added=after - before, removed=before - after)
     if fold is not None and fold.comparison is not None:
         set_live_record(
             unit,
@@ -249,10 +269,10 @@ def _write_edges(
     at: datetime,
 ) -> None:
     """The edges of the records at hand, which are compared with one another as well."""
-    numbers = [change.number for change in changes]
-    known = {(each.left, each.right): each for each in list_edges_of(unit, numbers)}
-    found.seeds |= {end for pair in known for end in pair} | set(numbers)
-    found.seeds |= _home_mates(unit, changes)
+    lived = [change.number for change in changes if change.before is not None]
+    known = {(each.left, each.right): each for each in list_edges_of(unit, lived)}
+    found.seeds |= {end for pair in known for end in pair}
+    found.seeds |= {change.number for change in changes}
     weighed: dict[tuple[int, int], Edge] = {}
     for change in changes:
         if change.after is not None:
@@ -266,8 +286,7 @@ def _write_edges(
 def _home_mates(unit: UnitOfWork, changes: Iterable[_Change]) -> set[int]:
     """Those at the home of a record that comes back: it may have been given to others."""
     returned = [c.number for c in changes if c.before is None and c.after is not None]
-    standing = list_standing(unit, returned).values()
-    homes: set[PersonId] = {each.home_id for each in standing if each.home_id is not None}
+    homes = {home_id for home_id, _ in list_homes(unit, returned)}
     return list_records_at_home(unit, homes) if homes else set()
 
 
@@ -282,7 +301,7 @@ def _edges_of(
     """The pair -> edge of one record with every other that it is compared with."""
     comparison = change.after
     assert comparison is not None, "only a live record has edges"
-    keys = change.keys_after(index)
+    keys = change.keys_after
     candidates = _candidates(unit, keys, found, at)
     if not found.is_complete:
         # What was found through a crowded value before stays: no count ever removes an edge.
@@ -290,12 +309,15 @@ def _edges_of(
     candidates.discard(change.number)
     prepared = index.scorer.prepare(comparison)
     edges: dict[tuple[int, int], Edge] = {}
-    for other in list_standing(unit, candidates).values():
-        if not found.is_complete and not keys & index.keys_of(other.comparison):
+    weigh, prepare = index.scorer.weight, index.scorer.prepare_values
+    number = comparison.trusted_nhs_number
+    for other, values in list_compared_values(unit, candidates):
+        if not found.is_complete and keys.isdisjoint(index.keys_of(comparison_of(values))):
             continue
-        bits = rounded_bits(index.scorer.weight(prepared, index.scorer.prepare(other.comparison)))
-        if bits >= index.rules.review_bits or _share_trusted_number(comparison, other.comparison):
-            pair = (min(change.number, other.number), max(change.number, other.number))
+        bits = rounded_bits(weigh(prepared, prepare(values)))
+        shares_number = number is not None and number == values.get("trusted_nhs_number")
+        if bits >= index.rules.review_bits or shares_number:
+            pair = (min(change.number, other), max(change.number, other))
             edges[pair] = Edge(*pair, bits)
     return edges
 
@@ -312,11 +334,6 @@ def _candidates(unit: UnitOfWork, keys: frozenset[int], found: Restated, at: dat
     if crowded or (len(holders) < len(keys) and list_crowded(unit, keys)):
         found.is_complete = False
     return {record for held in holders.values() for record in held}
-
-
-def _share_trusted_number(left: ComparisonRecord, right: ComparisonRecord) -> bool:
-    number = left.trusted_nhs_number
-    return number is not None and number == right.trusted_nhs_number
 
 
 def record_keys(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, RecordKey]:

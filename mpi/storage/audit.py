@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from mpi.domain.identifiers import PersonId
 from mpi.limits import PAGE_ITEMS_MAX
+from mpi.storage.prepared import insert_into
 from mpi.storage.tables import audit_event
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -33,8 +34,7 @@ class AuditEvent:
 
 def add_audit_events(unit: UnitOfWork, events: Sequence[AuditEvent]) -> None:
     """Append events; they are part of the unit's transaction."""
-    if events:
-        unit.connection.execute(sa.insert(audit_event), [_row(event) for event in events])
+    _ADD.run_many(unit, map(_row, events))
 
 
 def list_audit_events(
@@ -75,4 +75,15 @@ _OF_PERSON: Final = (
     .where(audit_event.c.person_id == sa.bindparam("person_id"))
     .order_by(audit_event.c.recorded_at.desc(), audit_event.c.number.desc())
     .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_ADD: Final = insert_into(
+    audit_event,
+    "action",
+    "actor",
+    "purpose",
+    "person_id",
+    "record",
+    "request_id",
+    "detail",
+    "recorded_at",
 )

@@ -33,6 +33,18 @@ def bulk_transaction(store: Store) -> Iterator[BulkTransaction]:
         bulk.settle()
 
 
+@contextmanager
+def bulk_snapshot(store: Store) -> Iterator[BulkTransaction]:
+    """Everything as it was at one moment, to be read alone; nobody is kept out.
+
+    Raises:
+        StorageUnavailable: If the store cannot be read.
+    """
+    reader = sqlite_reader if store.is_sqlite else postgresql_reader
+    with reader(store) as bulk:
+        yield bulk
+
+
 def bulk_write(store: Store, tables: Mapping[str, Rows]) -> dict[str, int]:
     """Append to several tables in one transaction, in the order that their references demand.
 
@@ -48,6 +60,5 @@ def read_table(
     store: Store, table: str, columns: Sequence[str] | None = None, where: str | None = None
 ) -> pa.Table:
     """`BulkTransaction.read` on its own, without keeping anyone out."""
-    reader = sqlite_reader if store.is_sqlite else postgresql_reader
-    with reader(store) as bulk:
+    with bulk_snapshot(store) as bulk:
         return bulk.read(table, columns, where)

@@ -124,13 +124,13 @@ def postgresql_transaction(store: Store) -> Iterator[BulkTransaction]:
 
 @contextmanager
 def postgresql_reader(store: Store) -> Iterator[BulkTransaction]:
-    """A transaction for reading alone."""
+    """A transaction for reading alone, which sees one state of the store."""
     with storage_failures(), store.engine.begin() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         with driver.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             cursor.execute("SET LOCAL statement_timeout = 0")
-            cursor.execute("SET TRANSACTION READ ONLY")
             yield _PostgresqlBulk(cursor)
 
 

@@ -88,8 +88,9 @@ def _write_once(bulk: BulkTransaction) -> None:
 
 @contextmanager
 def sqlite_reader(store: Store) -> Iterator[BulkTransaction]:
-    """A connection for reading alone."""
+    """A connection for reading alone; from its first query on it sees one state of the store."""
     with _connected(store) as connection, connection.cursor() as cursor:
+        connection.adbc_connection.set_autocommit(False)
         yield _SqliteBulk(cursor)
 
 

@@ -29,6 +29,9 @@ CONNECT_TIMEOUT_S: Final = 5
 POOL_CONNECTIONS_MAX: Final = 40
 """At least as many as the server has threads, so that none waits for a connection."""
 CACHE_KIB: Final = 65_536
+CHECKPOINT_PAGES: Final = 16_384
+"""Pages of the write-ahead log (64 MiB) before SQLite moves them into the file: a registration
+touches some thirty pages far apart, so the default of 1,000 would have it wait every moment."""
 _SQLITE_READER: Final[dict[str, Any]] = {"mpi_is_reader": True}
 _POSTGRESQL_READER: Final[dict[str, Any]] = {
     "isolation_level": "REPEATABLE READ",
@@ -185,6 +188,7 @@ def sqlite_pragmas() -> tuple[str, ...]:
         "PRAGMA journal_mode=WAL",
         "PRAGMA synchronous=FULL",
         "PRAGMA foreign_keys=ON",
+        f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}",
         f"PRAGMA cache_size=-{CACHE_KIB}",
         "PRAGMA temp_store=MEMORY",
     )

@@ -20,6 +20,9 @@ _LOCK: Final = (
     "SELECT pg_advisory_xact_lock(key) FROM "
     "(SELECT key FROM unnest(%(keys)s::bigint[]) AS key ORDER BY key) AS ordered"
 )
+_TRY_LOCK: Final = (
+    "SELECT bool_and(pg_try_advisory_xact_lock(key)) FROM unnest(%(keys)s::bigint[]) AS key"
+)
 _RECORDS: Final = 1 << 62
 """Record locks lie above it and key locks below, so the two stages never mix."""
 _KEYS_MASK: Final = _RECORDS - 1
@@ -56,6 +59,12 @@ class Locks:
         self._lock(self.wanted.keys)
         self._lock(self.wanted.records)
 
+    def begin_with(self, keys: frozenset[int]) -> None:
+        """First stage, before anything is written: what was read so far must be read again."""
+        if not self.wanted.keys:
+            self._lock(keys)
+            self.wanted |= Wanted(keys=keys)
+
     def require_keys(self, records: Collection[RecordKey], blocking_keys: Collection[int]) -> None:
         """First stage: nobody else registers these records, or ones that could match them.
 
@@ -75,18 +84,24 @@ class Locks:
             Whether locks were taken only now, so that what was read must be read again.
 
         Raises:
-            MustRetry: If some were taken before, and these are not among them.
+            MustRetry: If some were taken before, and somebody else has one of these: waiting for
+                it now could be waiting in a circle.
         """
         if self.unit.is_sqlite:
             return False
-        needed = frozenset(_RECORDS + number for number in numbers)
-        if needed <= self.wanted.records:
+        needed = frozenset(_RECORDS + number for number in numbers) - self.wanted.records
+        if not needed:
             return False
-        if self.wanted.records:
+        if not self.wanted.records:
+            self._lock(needed)
+        elif not self._try_lock(needed):
             raise MustRetry(self.wanted | Wanted(records=needed))
-        self._lock(needed)
         self.wanted |= Wanted(records=needed)
         return True
+
+    def _try_lock(self, keys: Collection[int]) -> bool:
+        ((is_locked,),) = self.unit.driver_rows(_TRY_LOCK, {"keys": sorted(keys)})
+        return bool(is_locked)
 
     def _lock(self, keys: Collection[int]) -> None:
         if keys and not self.unit.is_sqlite:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -92,11 +92,19 @@ def holders_of(unit: UnitOfWork, numbers: Collection[str]) -> list[int]:
 def read_number_trust(unit: UnitOfWork, stated: NumberTrust) -> NumberTrust:
     """The model's trust with every disputed and superseded number; for bulk work."""
     rows = unit.rows(_NUMBERS)
-    successors = {row.nhs_number: row.successor for row in rows if row.successor}
+    return trust_with_statuses(((r.nhs_number, r.status, r.successor) for r in rows), stated)
+
+
+def trust_with_statuses(
+    statuses: Iterable[tuple[str, str, str | None]], stated: NumberTrust
+) -> NumberTrust:
+    """The model's trust with statuses in force: number, status and, if superseded, successor."""
+    known = list(statuses)
+    successors = {number: successor for number, _, successor in known if successor}
     return NumberTrust(
         statuses=stated.statuses,
         sources=stated.sources,
-        disputed=frozenset(row.nhs_number for row in rows if row.status == NumberStatus.DISPUTED),
+        disputed=frozenset(n for n, status, _ in known if status == NumberStatus.DISPUTED),
         superseded={number: _last(number, successors) for number in successors},
     )
 

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from mpi.domain.identifiers import PersonId
 from mpi.limits import PAGE_ITEMS_MAX
+from mpi.storage.prepared import insert_into
 from mpi.storage.tables import outbox_event
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -42,8 +43,7 @@ class OutboxEvent:
 
 def add_events(unit: UnitOfWork, events: Sequence[OutboxEvent]) -> None:
     """Append events; they are part of the unit's transaction."""
-    if events:
-        unit.connection.execute(sa.insert(outbox_event), [_row(event) for event in events])
+    _ADD.run_many(unit, map(_row, events))
 
 
 def number_events(unit: UnitOfWork) -> None:
@@ -104,4 +104,7 @@ _AFTER: Final = (
     .where(outbox_event.c.sequence > sa.bindparam("after"))
     .order_by(outbox_event.c.sequence)
     .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_ADD: Final = insert_into(
+    outbox_event, "type", "person_id", "record", "actor", "reason", "payload", "occurred_at"
 )

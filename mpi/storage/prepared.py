@@ -99,8 +99,17 @@ class PreparedQuery:
 class PreparedWrite:
     """An INSERT, UPDATE or DELETE whose values are named `bindparam`s of plain types."""
 
-    def __init__(self, statement: sa.Insert | sa.Update | sa.Delete) -> None:
+    def __init__(
+        self, statement: sa.Insert | sa.Update | sa.Delete, *, many: str | None = None
+    ) -> None:
+        """
+        Args:
+            statement: What to compile.
+            many: The same for arrays of values, as PostgreSQL's driver takes it: one statement
+                instead of one a row.
+        """
         self._statement = statement
+        self._many = many
         self._compiled: dict[bool, tuple[str, dict[str, Any], tuple[str, ...]]] = {}
 
     def run(self, unit: UnitOfWork, **parameters: Any) -> None:
@@ -112,7 +121,10 @@ class PreparedWrite:
         """Run it for each row; nothing happens without any."""
         text, constants, instants = self._text(unit)
         given = [self._given(unit, constants | dict(row), instants) for row in rows]
-        if given:
+        if len(given) > 1 and self._many and not unit.is_sqlite:
+            columns = {name: [row[name] for row in given] for name in given[0]}
+            unit.driver_run(self._many, columns)
+        elif given:
             unit.driver_run_many(text, given)
 
     def returned(self, unit: UnitOfWork, **parameters: Any) -> Any:
@@ -155,7 +167,10 @@ class PreparedWrite:
 
 def insert_into(table: sa.Table, *columns: str) -> PreparedWrite:
     """Insert rows with these columns, named alike in the parameters."""
-    return PreparedWrite(sa.insert(table).values(_bound(table, columns)))
+    many = (
+        f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM {_arrays(table, columns)}"
+    )
+    return PreparedWrite(sa.insert(table).values(_bound(table, columns)), many=many)
 
 
 def insert_numbered(table: sa.Table, *columns: str) -> PreparedWrite:
@@ -173,7 +188,17 @@ def update_of(table: sa.Table, *columns: str, by: str = "number") -> PreparedWri
 def delete_from(table: sa.Table, *columns: str) -> PreparedWrite:
     """Delete the rows in which these columns have the values of the parameters."""
     keys = [table.c[name] == value for name, value in _bound(table, columns).items()]
-    return PreparedWrite(sa.delete(table).where(*keys))
+    same = " AND ".join(f"{table.name}.{name} = gone.{name}" for name in columns)
+    listed = f"{_arrays(table, columns)} AS gone ({', '.join(columns)})"
+    many = f"DELETE FROM {table.name} USING {listed} WHERE {same}"
+    return PreparedWrite(sa.delete(table).where(*keys), many=many)
+
+
+def _arrays(table: sa.Table, columns: Sequence[str]) -> str:
+    """Rows made of one array of values for each column."""
+    types = [table.c[name].type.compile(_POSTGRESQL).split(" COLLATE")[0] for name in columns]
+    listed = ", ".join(f"%({n})s::{t}[]" for n, t in zip(columns, types, strict=True))
+    return f"unnest({listed})"
 
 
 def _bound(table: sa.Table, columns: Sequence[str]) -> dict[str, sa.BindParameter[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -24,7 +24,6 @@ from mpi.limits import CANDIDATES_MAX, PAGE_ITEMS_MAX
 from mpi.storage.prepared import PreparedQuery, Row, insert_numbered, update_of
 from mpi.storage.tables import (
     RecordState,
-    blocking_key,
     decision,
     decision_record,
     link,
@@ -50,7 +49,7 @@ class StoredRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredCandidate:
+class ComparedRecord:
     """A live record as it is compared, with the person it belongs to."""
 
     number: int
@@ -58,7 +57,7 @@ class StoredCandidate:
     person_id: PersonId
     comparison: ComparisonRecord
     is_number_disowned: bool = False
-    """A decision in force calls its NHS number wrong; known of a person's records only."""
+    """A decision in force calls its NHS number wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +78,16 @@ def comparison_to_json(record: ComparisonRecord) -> str:
 
 def comparison_from_json(text: str) -> ComparisonRecord:
     """The inverse of `comparison_to_json`; a null or an empty list is a missing value."""
-    values: dict[str, Any] = orjson.loads(text)
+    return comparison_of(orjson.loads(text))
+
+
+def comparison_of(values: Mapping[str, Any]) -> ComparisonRecord:
+    """The record of these fields; a null or an empty list is a missing value."""
+    known = dict(values)
     for name in _TUPLES:
-        if name in values:
-            values[name] = tuple(values[name] or ())
-    return ComparisonRecord(**values)
+        if name in known:
+            known[name] = tuple(known[name] or ())
+    return ComparisonRecord(**known)
 
 
 def find_record(unit: UnitOfWork, key: RecordKey) -> StoredRecord | None:
@@ -129,24 +133,20 @@ def list_current(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, ToldNo
     return told
 
 
-def list_candidates(
-    unit: UnitOfWork, keys: Iterable[int], *, limit: int = CANDIDATES_MAX
-) -> list[StoredCandidate]:
-    """Live records that share a blocking key, those that share most keys first.
-
-    Args:
-        unit: Where to look.
-        keys: The keys of the record that looks for candidates.
-        limit: How many to give; ask for one more than wanted to learn whether that was all.
-    """
-    return [_candidate(row) for row in _CANDIDATES.rows(unit, list(keys), most=limit)]
+def list_compared_values(
+    unit: UnitOfWork, numbers: Collection[int]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """How these live records are compared, as it is stored: number, fields that are not empty."""
+    listed = sorted(numbers)
+    for start in range(0, len(listed), CANDIDATES_MAX):
+        for number, text in _VALUES.rows(unit, listed[start : start + CANDIDATES_MAX]):
+            yield number, orjson.loads(text)
 
 
-def list_compared_records(
-    unit: UnitOfWork, person_ids: Sequence[PersonId], *, limit: int = CANDIDATES_MAX
-) -> list[StoredCandidate]:
-    """The live records of some persons, as they are compared."""
-    return [_candidate(row) for row in _COMPARED.rows(unit, person_ids, most=limit)]
+def list_compared_with(unit: UnitOfWork, numbers: Collection[int]) -> list[ComparedRecord]:
+    """Every live record of the persons who hold these records; at most `CANDIDATES_MAX` of each."""
+    assert len(numbers) <= CANDIDATES_MAX, "a list of records is bounded"
+    return [_compared_record(row) for row in _COMPARED.rows(unit, sorted(numbers))]
 
 
 def find_comparison(unit: UnitOfWork, key: RecordKey) -> ComparisonRecord | None:
@@ -218,10 +218,10 @@ def _record(row: Row) -> StoredRecord:
     )
 
 
-def _candidate(row: Row) -> StoredCandidate:
+def _compared_record(row: Row) -> ComparedRecord:
     number, source, local_id, person_id, comparison, *disowned = row
     key = RecordKey(source, local_id)
-    return StoredCandidate(number, key, person_id, compared(comparison), any(disowned))
+    return ComparedRecord(number, key, person_id, compared(comparison), any(disowned))
 
 
 @lru_cache(maxsize=65_536)
@@ -290,20 +290,6 @@ _AS_COMPARED: Final = (
     .select_from(source_record.join(link, _OPEN_LINK))
     .where(source_record.c.comparison.is_not(None))
 )
-_SHARED_KEYS: Final = (
-    sa.select(blocking_key.c.record, sa.func.count().label("keys_count"))
-    .where(blocking_key.c.key.in_(sa.bindparam("keys", expanding=True)))
-    .group_by(blocking_key.c.record)
-    .order_by(sa.desc("keys_count"), blocking_key.c.record)
-    .limit(sa.bindparam("most", type_=sa.Integer))
-    .subquery()
-)
-_CANDIDATES: Final = PreparedQuery(
-    _AS_COMPARED.join(_SHARED_KEYS, _SHARED_KEYS.c.record == source_record.c.number).order_by(
-        _SHARED_KEYS.c.keys_count.desc(), source_record.c.number
-    ),
-    list_name="keys",
-)
 _IS_DISOWNED: Final = (
     sa.exists()
     .where(
@@ -314,12 +300,25 @@ _IS_DISOWNED: Final = (
     )
     .label("is_disowned")
 )
+_own: Final = link.alias("own")
+_HOLDERS: Final = (
+    sa.select(_own.c.person_id)
+    .where(_own.c.record.in_(sa.bindparam("numbers", expanding=True)), _own.c.valid_to.is_(None))
+    .scalar_subquery()
+)
 _COMPARED: Final = PreparedQuery(
     _AS_COMPARED.add_columns(_IS_DISOWNED)
-    .where(link.c.person_id.in_(sa.bindparam("person_ids", expanding=True)))
+    .where(link.c.person_id.in_(_HOLDERS))
     .order_by(source_record.c.number)
-    .limit(sa.bindparam("most", type_=sa.Integer)),
-    list_name="person_ids",
+    .limit(CANDIDATES_MAX),
+    list_name="numbers",
+)
+_VALUES: Final = PreparedQuery(
+    sa.select(source_record.c.number, source_record.c.comparison).where(
+        source_record.c.number.in_(sa.bindparam("numbers", expanding=True)),
+        source_record.c.comparison.is_not(None),
+    ),
+    list_name="numbers",
 )
 _COMPARISON: Final = PreparedQuery(
     sa.select(source_record.c.comparison).where(

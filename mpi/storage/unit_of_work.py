@@ -43,7 +43,7 @@ class UnitOfWork:
     def driver_run(self, text: str, parameters: dict[str, Any]) -> None:
         """Run text in the driver's own form for its effect."""
         driver: Any = self.connection.connection.driver_connection
-        driver.execute(text, parameters)
+        driver.execute(text, parameters).close()
 
     def driver_run_many(self, text: str, rows: Sequence[dict[str, Any]]) -> None:
         """Run one text for many sets of values."""
@@ -53,16 +53,17 @@ class UnitOfWork:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Part of the unit that is undone alone if its block raises."""
-        self.connection.exec_driver_sql("SAVEPOINT work")
+        driver: Any = self.connection.connection.driver_connection
+        driver.execute("SAVEPOINT work").close()
         is_done = False
         try:
             yield
             is_done = True
         finally:
             if not is_done and self.is_open:
-                self.connection.exec_driver_sql("ROLLBACK TO work")
+                driver.execute("ROLLBACK TO work").close()
             if self.is_open:
-                self.connection.exec_driver_sql("RELEASE work")
+                driver.execute("RELEASE work").close()
 
     @property
     def is_open(self) -> bool:

@@ -19,7 +19,7 @@ from mpi.storage.failures import storage_failures
 from mpi.storage.locks import Locks, MustRetry, Wanted
 from mpi.storage.unit_of_work import UnitOfWork, writing
 
-GROUP_WORK_MAX: Final = 64
+GROUP_WORK_MAX: Final = 128
 """Pieces of work that share one commit: bounds what a crash undoes and how long one waits."""
 ATTEMPTS_MAX: Final = 20
 """Times a piece of work begins again because others touched the same; then the caller retries."""
@@ -38,26 +38,25 @@ class Writer:
         self._starting = threading.Lock()
         self._is_closed = False
 
-    def run(self, work: Work[Result], *, wanted: Wanted | None = None) -> Result:
+    def run(self, work: Work[Result]) -> Result:
         """The result of a piece of work, once it is durable.
 
         Args:
             work: Does everything through the unit of work and may run several times.
-            wanted: Locks that it is sure to need.
 
         Raises:
             StorageUnavailable: If the store cannot be written now; nothing was.
         """
-        return self.submit(work, wanted=wanted).result()
+        return self.submit(work).result()
 
-    def submit(self, work: Work[Result], *, wanted: Wanted | None = None) -> Future[Result]:
+    def submit(self, work: Work[Result]) -> Future[Result]:
         """The same without waiting, so that work of one caller can share a commit."""
         future: Future[Result] = Future()
         if self.store.is_sqlite:
             self._start()
             self._queue.put((work, future))
         else:
-            _settle(future, lambda: self._run_locked(work, wanted or Wanted()))
+            _settle(future, lambda: self._run_locked(work))
         return future
 
     def close(self) -> None:
@@ -69,7 +68,8 @@ class Writer:
             self._queue.put(None)
             thread.join()
 
-    def _run_locked(self, work: Work[Result], wanted: Wanted) -> Result:
+    def _run_locked(self, work: Work[Result]) -> Result:
+        wanted = Wanted()
         for _ in range(ATTEMPTS_MAX):
             try:
                 with writing(self.store) as unit:

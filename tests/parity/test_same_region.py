@@ -10,6 +10,7 @@ from itertools import chain
 import pytest
 
 from mpi.batch.feeds import list_feeds, parse_chunk, read_chunks
+from mpi.batch.version_rows import version_from_row
 from mpi.config import read_source_systems
 from mpi.domain.records import COMPARISON_FIELDS, fold_versions
 from mpi.linkage.blocking import blocking_sql, compile_blocking, pairs_sql
@@ -32,7 +33,8 @@ def records(tmp_path_factory):
     versions = defaultdict(list)
     for source, path in list_feeds(folder, read_source_systems()):
         for chunk in read_chunks(path, source):
-            for version in parse_chunk(chunk, source).versions:
+            for row in parse_chunk(chunk, source).versions.to_pylist():
+                version = version_from_row(**row)
                 versions[version.key].append(version)
     folded = (fold_versions(kept) for _, kept in sorted(versions.items()))
     return [standardise(record, DORSET.number_trust) for record in folded]

@@ -102,7 +102,13 @@ def _edges(compared: Sequence[ComparisonRecord]) -> list[Edge]:
         for left, right in combinations(range(len(compared)), 2)
         if keys[left] & keys[right]
     )
-    return [edge for edge in edges if edge.match_weight_bits >= model.thresholds.review_bits]
+    numbers = [record.trusted_nhs_number for record in compared]
+    return [
+        edge
+        for edge in edges
+        if edge.match_weight_bits >= model.thresholds.review_bits
+        or (numbers[edge.left] is not None and numbers[edge.left] == numbers[edge.right])
+    ]
 
 
 def _held(frequencies: Frequencies, compared: Sequence[ComparisonRecord]) -> Frequencies:

@@ -118,7 +118,7 @@ def test_a_feed_of_new_people_leaves_all_others_alone(small, tmp_path):
     small.load(write_feed(tmp_path / "first", "clinic", [said("1", "2020-01-01", ADA)]))
     before = small.rows("person")
     report = small.load(write_feed(tmp_path / "second", "ward", [said("1", "2020-01-01", JOHN)]))
-    assert (report.new_persons, report.closed_links) == (1, 0)
+    assert (report.written.new_persons, report.written.closed_links) == (1, 0)
     assert before[0] in small.rows("person")
 
 
@@ -138,7 +138,11 @@ def test_a_snapshot_retires_what_is_gone_and_a_return_brings_it_back(small, tmp_
     small.load(everything)
     before = persons_of(small)
     report = small.load(write_feed(tmp_path / "one", "clinic", both[:1]), is_snapshot=True)
-    assert (report.records, report.persons, report.closed_links) == (1, 1, 1)
+    assert (report.written.records, report.written.persons, report.written.closed_links) == (
+        1,
+        1,
+        1,
+    )
     assert {row["local_id"]: row["state"] for row in small.rows("source_record")} == {
         "1": "live",
         "2": "retired",
@@ -187,7 +191,7 @@ def test_withdrawing_the_held_version_withdraws_the_question(small, tmp_path):
     rows = [said("1", "2020-01-01", ADA), other]
     small.load(write_feed(tmp_path / "first", "clinic", rows))
     report = small.load(write_feed(tmp_path / "second", "clinic", [other | {"status": "E"}]))
-    assert (report.withdrawn_tasks, report.open_tasks) == (1, 0)
+    assert (report.written.withdrawn_tasks, report.written.open_tasks) == (1, 0)
     states = [row["state"] for row in small.rows("record_version")]
     assert sorted(states) == ["accepted", "entered_in_error"]
 
@@ -227,7 +231,7 @@ def test_the_same_file_is_recorded_once_and_a_new_mapping_counts_as_new(small, t
 
 def test_a_feed_without_rows_is_loaded_as_it_is(small, tmp_path):
     report = small.load(write_feed(tmp_path / "feeds", "clinic", []))
-    assert (report.records, report.persons, report.rows) == (0, 0, {})
+    assert (report.written.records, report.written.persons, report.rows) == (0, 0, {})
     assert len(small.rows("feed_load")) == 1
 
 

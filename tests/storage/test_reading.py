@@ -15,7 +15,7 @@ from mpi.domain.tasks import TaskType
 from mpi.errors import UnknownPerson, UnknownRecord, UnknownTask
 from mpi.storage.audit import AuditEvent, add_audit_events, list_audit_events
 from mpi.storage.engine import Store
-from mpi.storage.graph import list_decisions_in_force
+from mpi.storage.graph import list_decisions_in_force, list_holders_of_keys
 from mpi.storage.links import find_edge, find_link, list_links
 from mpi.storage.models import find_release_in_force, put_release_in_force
 from mpi.storage.number_statuses import number_trust_for, read_number_trust
@@ -23,12 +23,13 @@ from mpi.storage.outbox import OutboxEvent, add_events, list_events, number_even
 from mpi.storage.persons import get_person, list_holders, list_persons, list_successors
 from mpi.storage.records import (
     comparison_from_json,
+    comparison_of,
     comparison_to_json,
     find_comparison,
     find_record,
     get_record,
-    list_candidates,
-    list_compared_records,
+    list_compared_values,
+    list_compared_with,
     list_live_contents,
     list_records,
     list_records_by_nhs_number,
@@ -105,19 +106,30 @@ def test_versions_and_contents_come_back_as_sent(unit: UnitOfWork) -> None:
     assert list_live_contents(unit, [5])[5]["family_name"] == "Haddad"
 
 
-def test_candidates_share_a_key_those_that_share_most_first(unit: UnitOfWork) -> None:
+def test_candidates_share_a_key(unit: UnitOfWork) -> None:
     compared = find_comparison(unit, RecordKey("gp", "G1"))
     assert compared is not None
-    found = list_candidates(unit, INDEX.keys_of(compared))
-    assert [candidate.number for candidate in found] == [1, 2]
-    assert found[0].comparison == compared
-    assert [c.number for c in list_candidates(unit, INDEX.keys_of(compared), limit=1)] == [1]
-    assert list_candidates(unit, []) == []
+    keys = INDEX.keys_of(compared)
+    held = list_holders_of_keys(unit, keys)
+    assert {key for key, record in held if record == 1} == keys
+    assert {record for _, record in held} == {1, 2}
+    assert list_holders_of_keys(unit, []) == []
 
 
-def test_the_records_of_persons_are_compared(unit: UnitOfWork) -> None:
-    found = list_compared_records(unit, [person_id(1), person_id(4)])
-    assert [candidate.number for candidate in found] == [1, 2, 5]
+def test_stored_values_are_laid_out_as_the_record_is(unit: UnitOfWork) -> None:
+    compared = find_comparison(unit, RecordKey("gp", "G1"))
+    assert compared is not None
+    ((number, values),) = list_compared_values(unit, [1])
+    scorer = INDEX.scorer
+    other = scorer.prepare(compared)
+    assert number == 1
+    assert comparison_of(values) == compared
+    assert scorer.weight(scorer.prepare_values(values), other) == scorer.weight(other, other)
+
+
+def test_all_records_of_a_person_are_compared(unit: UnitOfWork) -> None:
+    found = list_compared_with(unit, [2, 5])
+    assert [each.number for each in found] == [1, 2, 5]
 
 
 def test_persons_are_found_by_id(unit: UnitOfWork) -> None:
@@ -186,7 +198,7 @@ def test_decisions_in_force_are_those_not_retracted(changed: UnitOfWork) -> None
         disowned_numbers=frozenset({3}),
     )
     assert list_decisions_in_force(changed) == [wanted]
-    compared = list_compared_records(changed, [person_id(2), person_id(3)])
+    compared = list_compared_with(changed, [3, 4])
     assert [(each.number, each.is_number_disowned) for each in compared] == [(3, True), (4, False)]
 
 

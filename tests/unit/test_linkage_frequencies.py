@@ -18,7 +18,7 @@ FREQUENCIES = {
 def full_name_frequency(given_name, family_name):
     full_name = f"{given_name}|{family_name}"
     record = ComparisonRecord(given_name=given_name, family_name=family_name, full_name=full_name)
-    return frequency_reader(DORSET, FREQUENCIES, "full_name")(record)
+    return frequency_reader(DORSET, FREQUENCIES, "full_name").of(record)
 
 
 def test_a_listed_full_name_has_its_own_frequency():
@@ -34,7 +34,7 @@ def test_an_unlisted_full_name_has_the_product_of_its_parts(given_name, family_n
 
 
 def test_a_missing_value_has_no_frequency_and_an_unseen_one_the_default():
-    read = frequency_reader(DORSET, FREQUENCIES, "postcode")
+    read = frequency_reader(DORSET, FREQUENCIES, "postcode").of
     assert read(ComparisonRecord()) is None
     assert read(ComparisonRecord(postcode="DT11AA")) == DORSET.unseen_frequency["postcode"]
 

@@ -1,0 +1,53 @@
+"""Small things done with tables of the bulk engine: asked, made, counted, read as records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from mpi.domain.records import COMPARISON_FIELDS, TUPLE_FIELDS, ComparisonRecord
+
+
+def query(connection: duckdb.DuckDBPyConnection, sql: str, **parameters: Any) -> pa.Table:
+    """The rows of a SELECT with named parameters."""
+    return connection.sql(sql, params=parameters or None).to_arrow_table()
+
+
+def make_table(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    """A table of these rows, in the place of one of the same name."""
+    connection.register("given_rows", rows)
+    connection.execute(f"create or replace table {name} as select * from given_rows")
+    connection.unregister("given_rows")
+
+
+def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    """Add rows to a table whose columns are in the same order."""
+    connection.register("inserted", rows)
+    connection.execute(f"insert into {table} select * from inserted")
+    connection.unregister("inserted")
+
+
+def count_rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """How many rows a table of the bulk engine has."""
+    ((count,),) = connection.execute(f"select count(*) from {table}").fetchall()
+    return int(count)
+
+
+def comparison_records(
+    connection: duckdb.DuckDBPyConnection, condition: str
+) -> Mapping[int, ComparisonRecord]:
+    """The comparison records of the table `records` for which an SQL condition holds."""
+    names = ", ".join(COMPARISON_FIELDS)
+    rows = connection.execute(f"select record, {names} from records where {condition}").fetchall()
+    return {row[0]: _comparison_record(row[1:]) for row in rows}
+
+
+def _comparison_record(values: Sequence[Any]) -> ComparisonRecord:
+    known: dict[str, Any] = {
+        name: tuple(value or ()) if name in TUPLE_FIELDS else value
+        for name, value in zip(COMPARISON_FIELDS, values, strict=True)
+    }
+    return ComparisonRecord(**known)
