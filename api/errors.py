@@ -22,6 +22,8 @@ from mpi.errors import (
     InvalidModel,
     MpiError,
     NotFound,
+    TooManyRequests,
+    Unauthenticated,
     Unavailable,
     WrongSchema,
 )
@@ -34,7 +36,9 @@ _STATUSES: Final[tuple[tuple[type[MpiError], HTTPStatus], ...]] = (
     (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
+    (Unauthenticated, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),
+    (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 _RULES: Final = {
@@ -55,6 +59,11 @@ _DETAILS: Final = {
     HTTPStatus.METHOD_NOT_ALLOWED: "method: is not one of those that the header Allow lists",
 }
 """What the framework refuses by itself -> our words; of the body it says no more than 400."""
+_HEADERS: Final = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": str(RETRY_AFTER_S)},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": str(RETRY_AFTER_S)},
+}
 
 
 def problem(
@@ -80,7 +89,7 @@ def problem(
     }
     if errors:
         content["errors"] = list(errors)
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    headers = _HEADERS.get(status)
     return Response(orjson.dumps(content), int(status), headers, PROBLEM_JSON)
 
 
@@ -97,9 +106,14 @@ def status_of(error: MpiError) -> HTTPStatus:
     return next(statuses, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def refusal(error: MpiError) -> Response:
+    """One of our errors as a problem."""
+    return problem(status_of(error), str(error), slug=_slug(type(error).__name__))
+
+
 def _refuse(_request: Request, error: Exception) -> Response:
     assert isinstance(error, MpiError)
-    return problem(status_of(error), str(error), slug=_slug(type(error).__name__))
+    return refusal(error)
 
 
 def _refuse_request(_request: Request, error: Exception) -> Response:

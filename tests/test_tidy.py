@@ -24,7 +24,7 @@ CHECKED = (*SOURCES, "tests", "benchmarks")
 FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 70
 
-_BASE_NAMES = ("errors", "limits", "clock", "config", "logs", "source_layout")
+_BASE_NAMES = ("errors", "limits", "clock", "config", "logs", "settings", "source_layout")
 BASE = {"mpi"} | {f"mpi.{name}" for name in _BASE_NAMES}
 CORE = {"base", "domain", "standardise", "linkage"}
 LAYERS = {
@@ -58,6 +58,9 @@ CONFINED = {
     "altair": ("mpi.batch",),
     "vl_convert": ("mpi.batch",),
     "numpy": ("mpi.batch", "mpi.synthetic"),
+    "joserfc": ("mpi.services.assertions", "mpi.services.signing_keys", "mpi.services.tokens"),
+    "limits": ("api",),
+    "prometheus_client": ("api",),
     "fastapi": ("api",),
     "starlette": ("api",),
     "pydantic": ("api",),

@@ -37,14 +37,14 @@ from mpi.services.resolve import (
 )
 
 _PROBLEM = {"content": {PROBLEM_JSON: {"schema": Problem.model_json_schema()}}}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
+PROBLEMS: dict[int | str, dict[str, Any]] = {
     404: {"description": "There is no such person or record.", **_PROBLEM},
     413: {"description": "The body is too long.", **_PROBLEM},
     422: {"description": "A field breaks a rule; which one is said.", **_PROBLEM},
     503: {"description": "The store cannot be reached; retry.", **_PROBLEM},
 }
 
-router = APIRouter(prefix="/v1", responses=_PROBLEMS)
+router = APIRouter(prefix="/v1", responses=PROBLEMS)
 
 PersonIdInPath = Annotated[
     str, Path(description="A person id, in use or not.", examples=[PERSON_ID_EXAMPLE])

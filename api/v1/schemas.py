@@ -186,3 +186,23 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[FieldProblem] = []
+
+
+class Disclosure(BaseModel):
+    """One time that a person's records were shown, or that something was done about them."""
+
+    recorded_at: datetime
+    actor: str = Field(description="The client, command or source system.")
+    organisation: str | None = Field(description="ODS code of the client's organisation.")
+    purpose: str
+    action: str
+    person_id: str | None = Field(description="The id under which they were shown then.")
+    seen: dict[str, str] = Field(
+        description="Record -> digest of the version shown; empty where only the key was."
+    )
+
+
+class DisclosuresResponse(BaseModel):
+    """Who saw a person, the latest first; at most 1,000."""
+
+    disclosures: list[Disclosure]

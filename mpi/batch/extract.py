@@ -176,8 +176,7 @@ def empty_store_table(connection: duckdb.DuckDBPyConnection) -> None:
     """The table `stored_source_record` of a store that holds nothing, for work without one."""
     connection.execute(
         """create table stored_source_record
-        (number bigint, source varchar, local_id varchar, state varchar, live_version bigint,
-        merged_into bigint)"""
+        (number bigint, source varchar, local_id varchar, state varchar, merged_into bigint)"""
     )
 
 

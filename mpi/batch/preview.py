@@ -109,7 +109,7 @@ create or replace table moved as
 select stored_link.person_id as before, assignment.person_id as after,
     source || ':' || local_id as key
 from stored_link join assignment using (record)
-join stored_source_record on number = record
+join stored_source_record on stored_source_record.number = record
 """
 
 

@@ -23,7 +23,10 @@ from mpi.storage.bulk_rows import BulkTransaction
 from mpi.storage.tables import RecordState, VersionState
 
 _READ: Final = {
-    "source_record": ("number", "source", "local_id", "state", "live_version", "merged_into"),
+    "source_record": (
+        "number", "source", "local_id", "state", "live_version", "merged_into", "nhs_number",
+        "withheld_nhs_number",
+    ),
     "record_version": ("number", "record", "event_at", "sequence", "digest", "state"),
     "blocking_key": ("key", "record"),
     "edge": ("left_record", "right_record", "match_weight_bits", "model"),
@@ -33,7 +36,7 @@ _READ: Final = {
     "task": ("number", "type", "question_digest", "revision"),
     "task_record": ("task", "record", "is_left"),
     "crowded_key": ("key",),
-}
+}  # fmt: skip
 _CONDITIONS: Final = {
     "link": "valid_to IS NULL",
     "task": "closed_at IS NULL",
@@ -190,6 +193,8 @@ select target.*, stored.number is not null as is_stored
 from target left join stored_source_record as stored using (number)
 where stored.number is null or stored.state <> target.state
     or stored.live_version <> target.live_version
+    or stored.nhs_number is distinct from target.nhs_number
+    or stored.withheld_nhs_number is distinct from target.withheld_nhs_number
     or target.number in (from touched)
     or exists (from stored_edge where model <> $model)
 union all by name

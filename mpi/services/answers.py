@@ -73,6 +73,8 @@ class Answer:
     than are shown."""
     asked_id: PersonId | None = None
     """The id asked about, if it is no longer in use and `persons` holds its records instead."""
+    candidates_count: int | None = None
+    """Records scored for the answer; None where none had to be."""
     is_closed: bool = False
     """None of the asked id's records is left; `persons` says where they went."""
 

@@ -124,6 +124,7 @@ def resolve_by_demographics(
             for match, evidence in zip(shown, judged, strict=True)
         ),
         model_digest=index.model.digest,
+        candidates_count=min(len(found), CANDIDATES_MAX),
         is_complete=len(found) <= CANDIDATES_MAX
         and len(shown) == len(ranked)
         and not list_crowded(unit, keys),

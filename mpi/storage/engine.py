@@ -29,6 +29,8 @@ CONNECT_TIMEOUT_S: Final = 5
 POOL_CONNECTIONS_MAX: Final = 40
 """At least as many as the server has threads, so that none waits for a connection."""
 CACHE_KIB: Final = 65_536
+MAPPED_BYTES: Final = 1 << 36
+"""How much of a SQLite file may be read through memory instead of by calls; only addresses."""
 CHECKPOINT_PAGES: Final = 16_384
 """Pages of the write-ahead log (64 MiB) before SQLite moves them into the file: a registration
 touches some thirty pages far apart, so the default of 1,000 would have it wait every moment."""
@@ -188,6 +190,7 @@ def sqlite_pragmas() -> tuple[str, ...]:
         "PRAGMA journal_mode=WAL",
         "PRAGMA synchronous=FULL",
         "PRAGMA foreign_keys=ON",
+        f"PRAGMA mmap_size={MAPPED_BYTES}",
         f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}",
         f"PRAGMA cache_size=-{CACHE_KIB}",
         "PRAGMA temp_store=MEMORY",

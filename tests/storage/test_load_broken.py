@@ -167,7 +167,7 @@ def test_a_load_killed_while_writing_to_postgresql_changes_nothing(new_database,
     before = installation.dump()
     kill_load(installation, feeds, tmp_path, phase="write persons", steps=2)
     assert installation.dump() == before
-    assert installation.load(feeds).new_records
+    assert installation.load(feeds).written.new_records
 
 
 def one_source(feeds, tmp_path):
