@@ -12,7 +12,7 @@ PYTEST_ARGS ?= -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check format serve lock clean
+.PHONY: help install demo test prove check format serve lock clean
 
 help: ## List what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ demo: $(INSTALLED) ## Show the product working: invent a region, link it, ask it
 
 test: $(INSTALLED) ## Prove the product: run every test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+prove: $(INSTALLED) ## Prove the live index at full size: an hour of races, crashes and undoing
+	MPI_SEQUENCES=1000 MPI_UNDONE=8000 MPI_GRAPHS=10000 MPI_ROUNDS=200 MPI_EVERY_STATEMENT=1 \
+		MPI_ALIKE=10000 $(BIN)/python -m pytest tests/simulation $(PYTEST_ARGS)
 
 check: $(INSTALLED) ## Before a commit: format, lint, types, tidiness
 	$(BIN)/ruff format --check .

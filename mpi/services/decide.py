@@ -21,6 +21,7 @@ from mpi.services.evidence import evidence_between, require_same_evidence
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.restate import record_keys
 from mpi.services.review import AnsweredTask, answer_task, require_answerable
+from mpi.services.sendable import require_plain
 from mpi.services.world import World
 from mpi.standardise.numbers import standardise_nhs_number
 from mpi.storage.decisions import add_decision
@@ -90,6 +91,7 @@ def decide(
         DecisionViolated: If a decision in force says the opposite.
         StaleVersion: If the evidence or the task is not what the steward saw.
     """
+    require_plain("reason", proposal.reason)
     reason = f"decided_{proposal.kind}"
     act = Act(index, recipient, clock, action="decide", reason=reason, is_explained=True)
     return run_act(
