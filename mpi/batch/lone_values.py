@@ -232,7 +232,7 @@ class _Edges:
                 is_unlike |= is_on_levels(model, self.levels, other)
         is_chosen = is_on_levels(model, self.levels, aspect)
         is_plain = ~(is_unlike | is_chosen | is_on_levels(model, self.levels, LACKING[aspect]))
-        is_chosen &= ~is_unlike
+        is_chosen &= ~is_unlike | (self.bits >= SURE_BITS)
         group = connected_components(records_count, self.left[is_plain], self.right[is_plain])
         left, right = group[self.left[is_chosen]], group[self.right[is_chosen]]
         is_apart = left != right
