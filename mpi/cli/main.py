@@ -27,6 +27,7 @@ from mpi.cli import (
     clients,
     demo,
     measure,
+    quality,
     region,
     register,
     server,
@@ -55,8 +56,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 _GROUPS: Final = (
-    demo, region, batch, measure, check, register, ask, server, store, clients, audit, webhooks,
-    backup,
+    demo, region, batch, measure, quality, check, register, ask, server, store, clients, audit,
+    webhooks, backup,
 )  # fmt: skip
 for group in _GROUPS:
     group.add_commands(app)

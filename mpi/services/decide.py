@@ -115,14 +115,14 @@ class _Sides:
 def _decide(unit: UnitOfWork, locks: Locks, act: Act, proposal: Proposal) -> Decided:
     if proposal.task:
         require_answerable(unit, proposal.task, act.recipient.actor, at=act.clock.now())
-    sides = _sides(unit, proposal)
+    sides, successions = _sides(unit, proposal), _successions(proposal)
+    locks.require_numbers({*successions, *successions.values()})
     world = locked_world(unit, locks, act, sides.all)
     if _sides(unit, proposal) != sides:
         raise MustRetry(locks.wanted)  # A person got or lost a record before we had the locks.
     evidence = evidence_between(world, act.index, sides.left, sides.right)
     require_same_evidence(proposal.evidence_digest, evidence)
     _refuse_contradiction(world, proposal.kind, sides)
-    successions = _successions(proposal)
     if proposal.kind is DecisionKind.SAME:
         _require_one_number(world, sides, successions)
     elif successions or sides.wrong:
