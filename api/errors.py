@@ -22,6 +22,8 @@ from mpi.errors import (
     InvalidModel,
     MpiError,
     NotFound,
+    TooManyRequests,
+    Unauthenticated,
     Unavailable,
     WrongSchema,
 )
@@ -34,7 +36,9 @@ _STATUSES: Final[tuple[tuple[type[MpiError], HTTPStatus], ...]] = (
     (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
+    (Unauthenticated, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),
+    (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 _RULES: Final = {
@@ -44,9 +48,19 @@ _RULES: Final = {
     "string_too_long": "is too long",
     "string_too_short": "must not be empty",
     "json_invalid": "is not JSON",
-    "model_attributes_type": "must be a JSON object",
+    "model_attributes_type": "must be a JSON object, sent as Content-Type: application/json",
     "model_type": "must be a JSON object",
     "dict_type": "must be a JSON object",
+    "list_type": "must be a list",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "greater_than_equal": "is too small",
+    "less_than_equal": "is too large",
+    "too_long": "has too many entries",
+    "too_short": "must not be empty",
+    "enum": "is not one of those that are listed in the description",
+    "string_unicode": "has half a character",
 }
 """Pydantic's error type -> our words. Its own can quote what was sent."""
 _DETAILS: Final = {
@@ -55,6 +69,11 @@ _DETAILS: Final = {
     HTTPStatus.METHOD_NOT_ALLOWED: "method: is not one of those that the header Allow lists",
 }
 """What the framework refuses by itself -> our words; of the body it says no more than 400."""
+_HEADERS: Final = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": str(RETRY_AFTER_S)},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": str(RETRY_AFTER_S)},
+}
 
 
 def problem(
@@ -64,7 +83,18 @@ def problem(
     slug: str | None = None,
     errors: Sequence[dict[str, str]] = (),
 ) -> Response:
-    """A problem details response.
+    """The response that `problem_details` with these arguments makes."""
+    return problem_response(problem_details(status, detail, slug=slug, errors=errors))
+
+
+def problem_details(
+    status: HTTPStatus,
+    detail: str,
+    *,
+    slug: str | None = None,
+    errors: Sequence[dict[str, str]] = (),
+) -> dict[str, Any]:
+    """What went wrong, in the form of RFC 9457.
 
     Args:
         status: HTTP status.
@@ -78,10 +108,13 @@ def problem(
         "status": int(status),
         "detail": detail,
     }
-    if errors:
-        content["errors"] = list(errors)
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
-    return Response(orjson.dumps(content), int(status), headers, PROBLEM_JSON)
+    return content | {"errors": list(errors)} if errors else content
+
+
+def problem_response(content: dict[str, Any]) -> Response:
+    """Problem details as a response; one that waiting can cure says how long to wait."""
+    status = HTTPStatus(content["status"])
+    return Response(orjson.dumps(content), int(status), _HEADERS.get(status), PROBLEM_JSON)
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -97,9 +130,19 @@ def status_of(error: MpiError) -> HTTPStatus:
     return next(statuses, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def refusal(error: MpiError) -> Response:
+    """One of our errors as a problem."""
+    return problem_response(problem_of(error))
+
+
+def problem_of(error: MpiError) -> dict[str, Any]:
+    """One of our errors as problem details; the sentence is safe to show to anyone."""
+    return problem_details(status_of(error), str(error), slug=_slug(type(error).__name__))
+
+
 def _refuse(_request: Request, error: Exception) -> Response:
     assert isinstance(error, MpiError)
-    return problem(status_of(error), str(error), slug=_slug(type(error).__name__))
+    return refusal(error)
 
 
 def _refuse_request(_request: Request, error: Exception) -> Response:

@@ -19,7 +19,10 @@ def live() -> dict[str, Any]:
 
 @router.get("/ready", summary="Can it answer questions?")
 def ready(service: Served) -> dict[str, Any]:
-    """Reads from the store and compares the model in force; 503 says what is wrong."""
+    """Reads from the store, sees that it can be written to, compares the model in force.
+
+    503 says what is wrong.
+    """
     service.check_ready()
     model = service.index.model
     return {

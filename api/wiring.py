@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, FastAPI, Request
 
+from api.access import Access, open_access, passing_access
+from api.counters import count_candidates
 from mpi.clock import Clock, SystemClock
-from mpi.config import Settings, read_settings
+from mpi.config import Settings, SourceSystem, read_settings, read_source_systems
+from mpi.domain.identifiers import PersonId
+from mpi.domain.policy import Permit, Role
+from mpi.errors import Forbidden, InvalidInput, Unavailable
+from mpi.services.answers import Answer
 from mpi.services.ask import ask
+from mpi.services.behind import Behind, steps_behind
+from mpi.services.clients import Client, ClientDirectory, audit_grant
 from mpi.services.disclosure import Disclosable, Recipient
+from mpi.services.figures import Figure, figures
 from mpi.services.linkage_index import LinkageIndex, compile_linkage_index, require_release_in_force
+from mpi.services.prepare import prepare_store, rest_garbage_collector
+from mpi.services.webhooks import Deliverer
+from mpi.services.who_saw import who_saw
+from mpi.settings import listed
+from mpi.storage.audit import AuditEvent
 from mpi.storage.engine import Store, open_store
 from mpi.storage.releases import read_release, release_in_force
-from mpi.storage.unit_of_work import reading
+from mpi.storage.unit_of_work import reading, require_writable, writing
+from mpi.storage.writer import Writer
 
-UNAUTHENTICATED = "unauthenticated"
-"""Who asks and what for, until callers show tokens."""
+Result = TypeVar("Result")
+
+PURPOSE_HEADER: Final = "x-purpose-of-use"
+PURPOSES: Final = frozenset({"TREAT", "ETREAT", "BTG", "HOPERAT", "PATRQT", "HSYSADMIN"})
+"""Codes of HL7 v3 PurposeOfUse that an index answers for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,43 +46,100 @@ class Service:
     store: Store
     index: LinkageIndex
     clock: Clock
+    sources: Mapping[str, SourceSystem] = field(default_factory=dict)
+    """The source systems that may register records, by name."""
+    access: Access | None = None
+    """Who may call; None: keys of this process alone."""
+    behind: Behind | None = None
+    """Work behind the requests; None where nobody waits for it."""
+    writer: Writer = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "writer", Writer(self.store))
 
     def ask(
         self, action: str, recipient: Recipient, look_up: Callable[..., Disclosable], *asked: Any
     ) -> Disclosable:
         """The audited answer of `look_up(unit, index, *asked)`."""
-        return ask(
+        answer = ask(
             self.store,
             lambda unit: look_up(unit, self.index, *asked),
             action=action,
             recipient=recipient,
             clock=self.clock,
         )
+        if isinstance(answer, Answer) and answer.candidates_count is not None:
+            count_candidates(answer.candidates_count)
+        return answer
+
+    def who_saw(self, person_id: PersonId, recipient: Recipient) -> list[AuditEvent]:
+        """See `mpi.services.who_saw`."""
+        return who_saw(self.store, person_id, recipient=recipient, clock=self.clock)
+
+    def audit_grant(self, client: Client) -> None:
+        """Record that a client was given a token."""
+        with writing(self.store) as unit:
+            audit_grant(unit, client, at=self.clock.now())
+
+    def figures(self) -> list[Figure]:
+        """See `mpi.services.figures`."""
+        with reading(self.store) as unit:
+            return figures(unit, now=self.clock.now())
+
+    def act(self, use_case: Callable[..., Result], *said: Any, **options: Any) -> Result:
+        """What came of a use case that writes: `use_case(writer, index, *said, clock=...)`."""
+        return use_case(self.writer, self.index, *said, clock=self.clock, **options)
+
+    def close(self) -> None:
+        """Finish what was submitted and give the connections back."""
+        self.writer.close()
+        self.store.close()
 
     def check_ready(self) -> None:
-        """Raise the reason why questions cannot be answered now."""
+        """Raise the reason why questions cannot be answered now: no audit, no answer."""
         with reading(self.store) as unit:
             require_release_in_force(unit, self.index.model.digest)
+        with writing(self.store) as unit:
+            require_writable(unit)
+        if self.behind is not None and not self.behind.is_alive():
+            raise Unavailable("service: the work behind it has stopped; restart it")
 
 
 def open_service(settings: Settings | None = None, clock: Clock | None = None) -> Service:
-    """Open what the settings name.
+    """Open what the settings name, ready for records to be registered.
 
     Raises:
         MpiError: If settings, store or release are missing or wrong, in one sentence.
     """
-    chosen = settings or read_settings()
-    release = read_release(release_in_force(chosen.release_folder))
+    chosen, told = settings or read_settings(), clock or SystemClock()
+    sources = read_source_systems(chosen.sources_folder)
+    index = compile_linkage_index(read_release(release_in_force(chosen.release_folder)), sources)
+    store = open_store(chosen.database_url)
+    prepare_store(store, index, sources, clock=told)
+    rest_garbage_collector()
+    owned: dict[str, frozenset[str]] = {}
+    for source in sources.values():
+        owned[source.ods_code] = owned.get(source.ods_code, frozenset()) | {source.name}
     return Service(
-        store=open_store(chosen.database_url),
-        index=compile_linkage_index(release),
-        clock=clock or SystemClock(),
+        store=store,
+        index=index,
+        clock=told,
+        sources=sources,
+        behind=_behind(store, told, chosen),
+        access=open_access(ClientDirectory(store, owned), chosen),
     )
+
+
+def _behind(store: Store, clock: Clock, settings: Settings) -> Behind:
+    deliverer = Deliverer(store, clock, listed(settings.webhook_hosts))
+    steps = steps_behind(store, clock, roots=settings.audit_roots_file, deliverer=deliverer)
+    return Behind(steps, close=deliverer.close)
 
 
 def served_by(app: FastAPI, service: Service) -> None:
     """Let the routes of an application use this service."""
     app.state.service = service
+    app.state.access = service.access or passing_access(ClientDirectory(service.store))
 
 
 def _service(request: Request) -> Service:
@@ -72,11 +147,40 @@ def _service(request: Request) -> Service:
     return service
 
 
+def _permit(request: Request) -> Permit:
+    permit: Permit = request.state.permit
+    return permit
+
+
 def _recipient(request: Request) -> Recipient:
+    """Who is told: what the guard has permitted, and nothing that a caller says of itself."""
+    permit = _permit(request)
+    assert permit.principal is not None, "the guard lets nobody in without a token here"
     return Recipient(
-        actor=UNAUTHENTICATED, purpose=UNAUTHENTICATED, request_id=request.state.request_id
+        actor=permit.principal.client_id,
+        purpose=_purpose(request, permit.principal.roles),
+        request_id=request.state.request_id,
+        organisation=permit.principal.organisation,
+        duties=permit.duties,
     )
+
+
+def _purpose(request: Request, roles: frozenset[Role]) -> str:
+    """What for, as the caller states it; else what its role is there for."""
+    stated = request.headers.get(PURPOSE_HEADER)
+    if stated is None:
+        return "TREAT" if Role.VIEW in roles else "HOPERAT"
+    if stated not in PURPOSES:
+        raise InvalidInput(f"{PURPOSE_HEADER}: must be one of {', '.join(sorted(PURPOSES))}")
+    return stated
+
+
+def require_source(permit: Permit, source: str) -> None:
+    """Raise Forbidden unless records of a source system named in a body may be acted on."""
+    if not permit.allows_source(source):
+        raise Forbidden("source: belongs to another organisation")
 
 
 Served = Annotated[Service, Depends(_service)]
 Told = Annotated[Recipient, Depends(_recipient)]
+Permitted = Annotated[Permit, Depends(_permit)]

@@ -1,4 +1,4 @@
-"""Settings of an installation, and what it knows about each source system, both as data.
+"""What an installation knows about each source system, as data; its settings are `mpi.settings`.
 
 A tenth organisation is a file in a folder, not code; so a mistake in that file must be told in one
 sentence that names the file and the key, before any row is read.
@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from mpi.errors import InvalidSettings
 from mpi.limits import SOURCE_NAME_CHARACTERS_MAX
+from mpi.settings import Settings, read_settings, read_toml
 from mpi.source_layout import (
     FileLayout,
     IdentifierDomain,
@@ -37,9 +35,7 @@ __all__ = [
     "read_source_systems",
 ]
 
-SETTINGS_FILE: Final = "mpi.toml"
 SOURCES_FOLDER: Final = Path(__file__).parent / "sources"
-ENVIRONMENT_PREFIX: Final = "MPI_"
 
 TEXT_FIELDS: Final = frozenset(
     {
@@ -65,47 +61,6 @@ _PARTS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What an installation may choose; each is also an environment variable `MPI_<NAME>`."""
-
-    database_url: str = field(default="sqlite:///mpi.sqlite3", repr=False)
-    """SQLAlchemy URL of the store; may hold a password, so it is never printed."""
-    sources_folder: Path | None = None
-    """Folder of source mappings; None means those that come with the product."""
-    release_folder: Path | None = None
-    """Folder of the model release in force; None means the newest shipped one."""
-    workers_count: int = 0
-    """Processes that batch work may use; 0 means one for each processor."""
-    memory_mib: int = 0
-    """Memory that batch engines may use; 0 means a share of what the machine has."""
-
-
-def read_settings(
-    folder: Path | None = None, environment: Mapping[str, str] | None = None
-) -> Settings:
-    """Settings from `mpi.toml` in the working folder, overridden by `MPI_*` variables.
-
-    Variables that are no setting are left alone: other programs use the same prefix.
-
-    Raises:
-        InvalidSettings: If the file is no TOML or a setting is unknown or of the wrong kind.
-    """
-    path = (folder or Path.cwd()) / SETTINGS_FILE
-    chosen = _read_toml(path) if path.exists() else {}
-    known = {setting.name: setting.type for setting in fields(Settings)}
-    for name in chosen:
-        if name not in known:
-            raise InvalidSettings(f"{SETTINGS_FILE}: {name}: there is no such setting")
-    values = {name: _setting(SETTINGS_FILE, name, known[name], chosen[name]) for name in chosen}
-    surroundings = os.environ if environment is None else environment
-    for name, kind in known.items():
-        variable = ENVIRONMENT_PREFIX + name.upper()
-        if surroundings.get(variable):
-            values[name] = _setting("environment", variable, kind, surroundings[variable])
-    return Settings(**values)
-
-
 def read_source_systems(folder: Path | None = None) -> dict[str, SourceSystem]:
     """Every source system of a folder of mappings, by name; None means the product's own folder.
 
@@ -122,7 +77,7 @@ def read_source_systems(folder: Path | None = None) -> dict[str, SourceSystem]:
 
 def read_source_system(path: Path) -> SourceSystem:
     """The source system that one mapping file describes (see `read_source_systems`)."""
-    content = _read_toml(path)
+    content = read_toml(path)
     top = _Table(path.name, "", content)
     source = _source_system(top, _content_digest(content))
     if source.name != path.stem:
@@ -360,28 +315,6 @@ def _trust(table: _Table) -> dict[str, int]:
             raise table.error(key, f"must be a whole number from 0 to {TRUST_MAX}")
     default = table.content.get("default", TRUST_DEFAULT)
     return {name: table.content.get(name, default) for name in names}
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InvalidSettings(f"{path.name}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidSettings(f"{path.name}: is not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidSettings(f"{path.name}: is not TOML: {error}") from error
-
-
-def _setting(place: str, name: str, kind: Any, value: Any) -> Any:
-    """The value as the setting's kind; texts of the environment become numbers and paths."""
-    if kind == "int":
-        if type(value) is int or (isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value)):
-            return int(value)
-        raise InvalidSettings(f"{place}: {name}: must be a whole number, 0 or more")
-    if not isinstance(value, str) or not value:
-        raise InvalidSettings(f"{place}: {name}: must be a text that is not empty")
-    return value if kind == "str" else Path(value)
 
 
 def _content_digest(content: Mapping[str, Any]) -> str:

@@ -57,6 +57,14 @@ class UnknownTask(NotFound):
     """No task has this id."""
 
 
+class UnknownClient(NotFound):
+    """No client is registered under this id."""
+
+
+class UnknownWebhook(NotFound):
+    """No webhook has this id."""
+
+
 class UnknownDecision(NotFound):
     """No decision has this number."""
 
@@ -89,6 +97,10 @@ class Forbidden(MpiError):
     exit_status = 5
 
 
+class Unauthenticated(Forbidden):
+    """Who asks has not shown who they are; the text says which rule a token or assertion broke."""
+
+
 class Unavailable(MpiError):
     """Something outside the program failed; trying later can help."""
 
@@ -106,3 +118,7 @@ class StorageUnavailable(Unavailable):
 
 class LimitReached(Unavailable):
     """A limit of `mpi.limits` was reached."""
+
+
+class TooManyRequests(LimitReached):
+    """This caller asks more often than it may; others are served."""

@@ -12,9 +12,18 @@ HISTORY_VALUES_MAX: Final = 16
 """Values of one field that a record brings to a comparison, the most recent first."""
 BLOCKING_KEYS_MAX: Final = 256
 """Keys of one record under one blocking rule; those of stop-listed ones not counted."""
+FIELD_ENTRIES_MAX: Final = 100
+"""Earlier names, earlier addresses, further telephones or related people in one statement."""
+REQUEST_KEY_CHARACTERS_MAX: Final = 200
 BATCH_RECORDS_MAX: Final = 1_000
 PAGE_ITEMS_MAX: Final = 100
 REQUEST_BYTES_MAX: Final = 1_048_576
+JSON_DEPTH_MAX: Final = 20
+TOKEN_BYTES_MAX: Final = 8_192
+REFUSALS_PER_MINUTE_MAX: Final = 300
+"""Refusals of one address that are audited; past that it gets 429 and no line."""
+CLIENTS_MAX: Final = 10_000
+WEBHOOKS_MAX: Final = 32
 BLOCK_RECORDS_MAX: Final = 500
 """Records that may share one blocking value and still be compared through it."""
 CANDIDATES_MAX: Final = 1_000

@@ -35,7 +35,7 @@ from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, SourceSystem, read_source_systems
 from mpi.errors import InvalidInput
 from mpi.linkage.model import model_from_spec
-from mpi.services.register import EVENT_SKEW_MAX
+from mpi.services.sendable import EVENT_SKEW_MAX
 from mpi.storage.bulk import bulk_snapshot, bulk_transaction, read_table
 from mpi.storage.engine import Store, create_store
 from mpi.storage.releases import read_release, release_in_force

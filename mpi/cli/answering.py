@@ -100,8 +100,12 @@ def open_desk(settings: Settings) -> Desk:
     store = open_store(settings.database_url)
     with reading(store) as unit:
         require_release_in_force(unit, release.digest)
-    recipient = Recipient(actor=f"command line: {_account()}", purpose=PURPOSE)
-    return Desk(store, compile_linkage_index(release), recipient, SystemClock())
+    return Desk(store, compile_linkage_index(release), own_recipient(), SystemClock())
+
+
+def own_recipient() -> Recipient:
+    """Whoever runs the command."""
+    return Recipient(actor=command_line_actor(), purpose=PURPOSE)
 
 
 def resolved_view(resolved: Resolved) -> dict[str, Any]:
@@ -152,8 +156,9 @@ def _answer(unit: UnitOfWork, index: LinkageIndex, question: Question) -> Answer
     return resolve_by_demographics(unit, index, question.demographics)
 
 
-def _account() -> str:
+def command_line_actor() -> str:
+    """Who types: the account of the operating system."""
     try:
-        return getpass.getuser()
+        return f"command line: {getpass.getuser()}"
     except (KeyError, OSError):
-        return "unnamed account"
+        return "command line: unnamed account"

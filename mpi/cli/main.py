@@ -18,7 +18,22 @@ from typing import Annotated, Final
 import typer
 
 import mpi
-from mpi.cli import ask, batch, check, demo, measure, region, server, store
+from mpi.cli import (
+    ask,
+    audit,
+    backup,
+    batch,
+    check,
+    clients,
+    demo,
+    measure,
+    quality,
+    region,
+    register,
+    server,
+    store,
+    webhooks,
+)
 from mpi.errors import MpiError
 
 DEBUG_VARIABLE: Final = "MPI_DEBUG"
@@ -40,7 +55,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for group in (demo, region, batch, measure, check, ask, server, store):
+_GROUPS: Final = (
+    demo, region, batch, measure, quality, check, register, ask, server, store, clients, audit,
+    webhooks, backup,
+)  # fmt: skip
+for group in _GROUPS:
     group.add_commands(app)
 
 

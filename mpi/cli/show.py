@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,6 +63,18 @@ def print_tables(tables: Iterable[TextTable], console: Console | None = None) ->
             table.add_row(*(Text(value) for value in row))
         shown.print(table)
         shown.print()
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
+    """Rows of one shape as a table with their keys as heads; lists are joined."""
+    shown = console or _console()
+    if not rows:
+        shown.print("None.")
+        return
+    table = Table(*(name.replace("_", " ") for name in rows[0]), box=None)
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row.values()))
+    shown.print(table)
 
 
 def print_figures(figures: Iterable[Figure], console: Console | None = None) -> None:
@@ -202,6 +214,12 @@ def print_explanation(
             Text(f"Not compared, as one or both do not say: {', '.join(unknown)}.", style="dim")
         )
     shown.print(Text(_verdict(weight, link_bits, review_bits)))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value is None else str(value)
 
 
 def _name(field: str) -> str:

@@ -50,14 +50,17 @@ def accept_versions(
     """The record that its versions make, without those that contradict what came before them.
 
     A verdict accepts a version whatever it contradicts; one that says *another human* drops the
-    versions before it. After a deletion nothing is live that could be contradicted, so the next
-    version begins anew, with the history before the deletion unless it contradicts that.
+    versions before it. One that the source itself calls an error is not asked about. After a
+    deletion nothing is live that could be contradicted, so the next version begins anew, with the
+    history before the deletion unless it contradicts that.
 
     Args:
         versions: At least one version of one record, in any order.
-        trust: Which NHS numbers are trusted.
+        trust: Which NHS numbers are trusted. Disputed and superseded ones count as stated here:
+            else a word about a number that a record has long left would change what it says.
         name_rule: When two given names may be one human's, of the model.
     """
+    stated = NumberTrust(statuses=trust.statuses, sources=trust.sources)
     accepted: list[RecordVersion] = []
     held: list[HeldVersion] = []
     is_deleted = False
@@ -65,13 +68,13 @@ def accept_versions(
         if version.is_deletion:
             is_deleted = True
             continue
-        reason = _objection(accepted, version, trust, name_rule)
+        reason = _objection(accepted, version, stated, name_rule)
         if version.verdict is VersionVerdict.ANOTHER_HUMAN or (reason and is_deleted):
             accepted, held, reason = [], [], None
         if reason is None or version.verdict is VersionVerdict.CORRECTION:
             accepted.append(version)
             is_deleted = False
-        else:
+        elif not version.is_entered_in_error:
             held.append(HeldVersion(version, reason))
     if is_deleted or not accepted:
         return AcceptedVersions(None, ())

@@ -15,6 +15,7 @@ from mpi.services.disclosure import (
     audit_disclosure,
     disclosed,
     person_ids_in,
+    seen_in,
 )
 from mpi.storage.engine import Store
 from mpi.storage.unit_of_work import UnitOfWork, reading, writing
@@ -48,5 +49,7 @@ def ask(
             audit_disclosure(unit, action, recipient, [], at=clock.now())
         raise
     with writing(store) as unit:
-        audit_disclosure(unit, action, recipient, person_ids_in(answer), at=clock.now())
+        audit_disclosure(
+            unit, action, recipient, person_ids_in(answer), at=clock.now(), seen=seen_in(answer)
+        )
     return answer

@@ -21,10 +21,10 @@ from mpi.services.register import (
     outcome_of,
     registered_as,
     require_known_source,
-    require_past,
     unchanged,
 )
 from mpi.services.restate import record_keys
+from mpi.services.sendable import require_event
 from mpi.storage.graph import list_family, survivors_of
 from mpi.storage.locks import Locks
 from mpi.storage.records import add_record, find_record, get_record
@@ -60,7 +60,7 @@ def delete_record(
         InvalidRecord: If the event lies in the future.
     """
     require_known_source(index, key)
-    require_past(event_at, clock)
+    require_event(event_at, sequence, clock)
     version = RecordVersion(
         key=key,
         demographics=NO_DEMOGRAPHICS,

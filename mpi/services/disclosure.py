@@ -1,22 +1,31 @@
 """The one step that every answer passes on its way out, and the trail that it leaves.
 
-Today it permits everything. Sharing agreements, consent and restricted records (see docs/security)
-will take fields, records and persons out of answers here and nowhere else.
+Here a search of a machine is cut down to the one certain match. Sharing agreements, consent and
+restricted records will take fields, records and persons out of answers here too, and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from mpi.domain.identifiers import PersonId
-from mpi.services.answers import Answer, CrossReferences, PairExplanation, RecordAnswer
+from mpi.domain.policy import Duty
+from mpi.services.answers import Answer, Grade, PersonAnswer, Seen
 from mpi.storage.audit import AuditEvent, add_audit_events
 from mpi.storage.unit_of_work import UnitOfWork
 
-Disclosable = TypeVar("Disclosable", Answer, CrossReferences, RecordAnswer, PairExplanation)
+
+class Disclosing(Protocol):
+    """An answer: it says itself whom it discloses, and, as `seen`, by which record versions."""
+
+    @property
+    def person_ids(self) -> Sequence[PersonId | None]: ...
+
+
+Disclosable = TypeVar("Disclosable", bound=Disclosing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,23 +35,40 @@ class Recipient:
     actor: str
     purpose: str
     request_id: str | None = None
+    organisation: str | None = None
+    """ODS code."""
+    duties: frozenset[Duty] = frozenset()
+    """What the permission to ask is bound to."""
 
 
 def disclosed(answer: Disclosable, recipient: Recipient) -> Disclosable:
-    """The part of an answer that this recipient may see: all of it, today."""
-    del recipient
+    """The part of an answer that this recipient may see."""
+    if isinstance(answer, Answer) and Duty.UNIQUE_MATCH in recipient.duties:
+        return cast(Disclosable, _unique(answer))
     return answer
 
 
-def person_ids_in(answer: Disclosable) -> list[PersonId]:
+def _unique(answer: Answer) -> Answer:
+    """The one certain match, or nobody; an answer from which somebody was left out says so."""
+    persons = tuple(person for person in answer.persons if _is_certain(person))
+    kept = persons if len(persons) == 1 else ()
+    is_whole = len(kept) == len(answer.persons)
+    return replace(answer, persons=kept, is_complete=answer.is_complete and is_whole)
+
+
+def _is_certain(person: PersonAnswer) -> bool:
+    return person.evidence is None or person.evidence.grade is Grade.CERTAIN
+
+
+def person_ids_in(answer: Disclosing) -> list[PersonId]:
     """Everyone whom an answer discloses."""
-    if isinstance(answer, Answer):
-        return [person.person_id for person in answer.persons]
-    if isinstance(answer, CrossReferences):
-        return [answer.person_id]
-    if isinstance(answer, RecordAnswer):
-        return [answer.person_id] if answer.person_id else []
     return list(dict.fromkeys(filter(None, answer.person_ids)))
+
+
+def seen_in(answer: Disclosing) -> Seen:
+    """The record versions from which each person's part of an answer was made, if it shows any."""
+    seen: Seen = getattr(answer, "seen", {})
+    return seen
 
 
 def audit_disclosure(
@@ -52,7 +78,8 @@ def audit_disclosure(
     person_ids: Sequence[PersonId],
     *,
     at: datetime,
-    detail: dict[str, int | str | bool] | None = None,
+    seen: Seen | None = None,
+    detail: Mapping[str, int | str | bool] | None = None,
 ) -> None:
     """Record what was asked and each person who was disclosed, before the answer leaves.
 
@@ -62,9 +89,13 @@ def audit_disclosure(
         recipient: Who was told.
         person_ids: Everyone who appears in the answer; nobody is recorded as such, too.
         at: The present instant.
+        seen: See `seen_in`.
         detail: Counts and how was asked; never a value of demographics.
     """
     told: list[PersonId | None] = [*dict.fromkeys(person_ids)]
+    common = {"persons_count": len(person_ids), **(detail or {})}
+    if recipient.organisation:
+        common["organisation"] = recipient.organisation
     add_audit_events(
         unit,
         [
@@ -75,8 +106,13 @@ def audit_disclosure(
                 request_id=recipient.request_id,
                 person_id=person_id,
                 recorded_at=at,
-                detail={"persons_count": len(person_ids), **(detail or {})},
+                detail=common | _seen_detail(seen, person_id),
             )
             for person_id in told or [None]
         ],
     )
+
+
+def _seen_detail(seen: Seen | None, person_id: PersonId | None) -> dict[str, Any]:
+    found = seen.get(person_id) if seen else None
+    return {"seen": found} if found else {}

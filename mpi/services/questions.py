@@ -88,12 +88,14 @@ def put_questions(
     known = list_open_tasks_of(unit, {*records, *held})
     overlays = [q for record, versions in held.items() for q in overlay_questions(record, versions)]
     asked = {question_digest(question): question for question in (*questions, *overlays)}
-    still = {task.question_digest for task in known if task.question_digest in asked}
+    still = {task.question_digest: task for task in known if task.question_digest in asked}
     settled = [
         task
         for task in known
         if task.question_digest not in asked and _is_settled(unit, task, held)
     ]
+    for digest, task in still.items():
+        _refresh(unit, task, asked[digest], found)
     new = {digest: q for digest, q in asked.items() if digest not in still}
     noted = list_noted_questions(unit, [d for d, q in new.items() if q.type not in OF_HISTORY])
     for digest in sorted(new.keys() - noted):
@@ -139,6 +141,16 @@ def _ask(
         settled.remove(earlier)
         change_task(unit, earlier, question)
         found.changed[earlier.number] = _subject(question.left)
+
+
+def _refresh(
+    unit: UnitOfWork, task: StoredTask, question: TaskQuestion, found: TaskChanges
+) -> None:
+    """Tell what is asked for another reason, or with another weight, than it was."""
+    told = (task.reason, task.match_weight_bits)
+    if told != (question.reason, question.match_weight_bits):
+        change_task(unit, task, question)
+        found.changed[task.number] = _subject(question.left)
 
 
 def asks_the_same(task: AskedTask, question: TaskQuestion) -> bool:

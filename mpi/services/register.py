@@ -8,33 +8,36 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from mpi.clock import Clock
 from mpi.domain.demographics import Demographics
 from mpi.domain.events import EventType
 from mpi.domain.identifiers import PersonId, RecordKey, parse_record_key
 from mpi.domain.records import RecordVersion, content_digest, content_json, demographics_to_dict
-from mpi.errors import InvalidRecord, UnknownSource
+from mpi.errors import UnknownSource
 from mpi.services.act import Act, Carried, carry_out
 from mpi.services.cause import identity_event
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex
-from mpi.services.restate import blocking_keys_of
+from mpi.services.restate import locks_of
+from mpi.services.sendable import require_event, require_plain, require_unicode
 from mpi.storage.graph import list_family, survivors_of
-from mpi.storage.locks import Locks, key_locks
+from mpi.storage.locks import Locks
 from mpi.storage.outbox import add_events
 from mpi.storage.records import StoredRecord, add_record, find_record, list_records
 from mpi.storage.requests import find_outcome, keep_outcome
 from mpi.storage.tables import VersionState
 from mpi.storage.unit_of_work import UnitOfWork
-from mpi.storage.versions import StoredVersion, add_version, list_versions_of
+from mpi.storage.versions import (
+    StoredVersion,
+    add_version,
+    list_versions_of,
+    mark_version_in_error,
+)
 from mpi.storage.writer import Writer
-
-EVENT_SKEW_MAX: Final = timedelta(days=1)
-"""How far ahead of ours a source's clock may be; a later event would stay live for ever."""
 
 
 class Outcome(StrEnum):
@@ -133,7 +136,9 @@ def submit_registration(
 ) -> Future[Registered]:
     """`register` without waiting, so that many of one caller can share a commit."""
     require_known_source(index, statement.key)
-    require_past(statement.event_at, clock)
+    require_event(statement.event_at, statement.sequence, clock)
+    require_unicode(statement.demographics)
+    require_plain("request_key", statement.request_key or "")
     version = statement.version()
     act = Act(index, recipient, clock, action="register", reason="registered")
 
@@ -151,18 +156,11 @@ def require_known_source(index: LinkageIndex, key: RecordKey) -> None:
         raise UnknownSource("source: no mapping of this installation names it")
 
 
-def require_past(event_at: datetime, clock: Clock) -> None:
-    """Raise InvalidRecord if an event lies ahead of our clock by more than a day."""
-    if event_at > clock.now() + EVENT_SKEW_MAX:
-        raise InvalidRecord("event_at: must not lie in the future")
-
-
 def _keys_to_lock(unit: UnitOfWork, index: LinkageIndex, version: RecordVersion) -> frozenset[int]:
     """The locks that a registration needs, as far as can be seen before they are taken."""
     stored = find_record(unit, version.key)
     numbers = _whole(unit, stored.number) if stored else []
-    keys = blocking_keys_of(unit, index, version.key, numbers, version)
-    return key_locks([version.key], keys)
+    return locks_of(unit, index, version.key, numbers, version)
 
 
 def _whole(unit: UnitOfWork, number: int) -> list[int]:
@@ -193,19 +191,17 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
     number = stored.number if stored else add_record(unit, version.key, at=cause.at)
     survivor = survivors_of(unit, [number])[number] if stored else number
     known = _known_versions(unit, version.key, survivor) if stored else []
-    is_repeated = any(
-        (each.version.order, each.version.is_entered_in_error)
-        == (version.order, version.is_entered_in_error)
-        for each in known
-    )
-    if stored and is_repeated and stored.person_id is not None:
-        return unchanged(stored)
+    same = next((each for each in known if each.version.order == version.order), None)
     fresh = {}
-    if not is_repeated:
+    if same is None:
         mapping = act.index.mapping_digests.get(version.key.source)
         added = add_version(unit, number, version, received_at=cause.at, mapping_digest=mapping)
         if stored is None:
             fresh[number] = StoredVersion(added, number, version, VersionState.ACCEPTED)
+    elif version.is_entered_in_error and not same.version.is_entered_in_error:
+        mark_version_in_error(unit, same.number)
+    elif stored and stored.person_id is not None:
+        return unchanged(stored)
     keys = {survivor: version.key if survivor == number else _key_of(unit, survivor)}
     carried = carry_out(unit, locks, act, cause, keys, fresh=fresh)
     held = {each.version.order for each in carried.restated.held[survivor]}

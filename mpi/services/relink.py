@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mpi.domain.events import EventType
 from mpi.domain.golden import CurrentRecord, survivorship
@@ -25,8 +25,8 @@ from mpi.services.linkage_index import LinkageIndex
 from mpi.services.questions import TaskChanges, put_questions
 from mpi.services.world import Judged, World, judge, read_world
 from mpi.standardise.informative import is_informative
-from mpi.storage.graph import StandingRecord, list_family, list_homes, put_home
-from mpi.storage.links import close_link, open_link
+from mpi.storage.graph import StandingRecord, list_homes, put_home
+from mpi.storage.links import close_link, latest_start, open_link
 from mpi.storage.locks import Locks
 from mpi.storage.outbox import OutboxEvent, add_events
 from mpi.storage.persons import (
@@ -93,7 +93,8 @@ def relink(
     judged = judge(world, index)
     found = Relinked()
     _note_before(world, gone, found)
-    rows = _name(unit, index, world, gone, judged, cause, found)
+    rows = _name(unit, index, world, judged, cause, found)
+    cause = _not_before(unit, world, gone, cause, found)
     changed = _write_links(unit, world, gone, cause, found)
     changed |= {found.person_of[record] for record in stated if record in found.person_of}
     _write_persons(unit, index, rows, changed, cause, found)
@@ -139,7 +140,6 @@ def _name(
     unit: UnitOfWork,
     index: LinkageIndex,
     world: World,
-    gone: Iterable[StandingRecord],
     judged: Judged,
     cause: Cause,
     found: Relinked,
@@ -154,8 +154,7 @@ def _name(
         judged.undecided, world.link_edges(index), previous=previous, new_id=new_person_id
     )
     ids = {*homes.values(), *previous.values(), *remembered.values(), *found.before.values()}
-    ids |= _ids_of_the_gone(unit, world, gone)
-    rows = list_person_rows(unit, ids)
+    rows = list_person_rows(unit, ids) | _rows_out_of_use(unit, world.past)
     named = name_groups(
         judged.groups,
         homes=homes,
@@ -175,14 +174,13 @@ def _name(
     return rows
 
 
-def _ids_of_the_gone(
-    unit: UnitOfWork, world: World, gone: Iterable[StandingRecord]
-) -> set[PersonId]:
-    """The ids that led through records that live no longer, or on in another record."""
-    left = [each.number for each in gone]
-    merged = list_family(unit, [*world.touched, *left])
-    known = {each.remembered_id for each in gone if each.remembered_id is not None}
-    return known | list_homes(unit, [*left, *merged])
+def _rows_out_of_use(unit: UnitOfWork, past: Collection[int]) -> dict[PersonId, PersonRow]:
+    """The ids by which records were known that live no longer: where they lead may change."""
+    if not past:
+        return {}
+    ids = {i for each in list_homes(unit, past) for i in each if i is not None}
+    rows = list_person_rows(unit, ids)
+    return {person_id: row for person_id, row in rows.items() if not _is_live(row)}
 
 
 def _write_home(
@@ -196,6 +194,28 @@ def _write_home(
             remembered_id=remembered_id,
             is_new=standing.home_id is None,
         )
+
+
+def _not_before(
+    unit: UnitOfWork,
+    world: World,
+    gone: Iterable[StandingRecord],
+    cause: Cause,
+    found: Relinked,
+) -> Cause:
+    """The cause, no earlier than the links that it ends.
+
+    It may have waited at a lock for whoever made them, or another machine's clock may be ahead.
+    """
+    standing = [*gone, *(world.records[number] for number in world.touched)]
+    ended = [
+        each.link
+        for each in standing
+        if each.link is not None and found.person_of.get(each.number) != each.person_id
+    ]
+    if not ended:
+        return cause
+    return replace(cause, at=max(cause.at, latest_start(unit, ended)))
 
 
 def _write_links(

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from mpi.domain.identifiers import NumberTrust, RecordKey
+from mpi.domain.identifiers import RecordKey
 from mpi.domain.links import Edge, rounded_bits
-from mpi.domain.records import ComparisonRecord, RecordVersion
+from mpi.domain.records import ComparisonRecord, RecordVersion, SourceRecord
 from mpi.limits import BLOCK_RECORDS_MAX
 from mpi.linkage.overlay import AcceptedVersions, HeldVersion, accept_versions
 from mpi.services.linkage_index import LinkageIndex
@@ -33,7 +33,7 @@ from mpi.storage.graph import (
     put_edges,
     replace_keys,
 )
-from mpi.storage.locks import Locks
+from mpi.storage.locks import Locks, key_locks, number_locks
 from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.records import (
     comparison_of,
@@ -107,6 +107,9 @@ def restate(
     changes = [_change(index, number, before.get(number), folds.get(number)) for number in keys]
     wanted = {k for change in changes for k in (change.keys_before | change.keys_after)}
     locks.require_keys(list(keys.values()), wanted)
+    told = [each.version for fold in folds.values() for each in fold.versions]
+    locks.require_numbers(stated_numbers(told))
+    changes = _parting(unit, locks, changes)
     found = Restated()
     for change in changes:
         _write_record(unit, change, merged.get(change.number), found)
@@ -115,24 +118,26 @@ def restate(
     return found
 
 
-def blocking_keys_of(
+def locks_of(
     unit: UnitOfWork,
     index: LinkageIndex,
     key: RecordKey,
     records: Collection[int],
     saying: RecordVersion,
 ) -> frozenset[int]:
-    """The values by which a record is found now or will be once it says this: what to lock."""
+    """What to lock before a record says this.
+
+    The record, the values by which it is found now or will be, and the numbers that it states.
+    """
     stored = list_versions_of(unit, key, records) if records else []
     told = [each.version for each in stored]
     found: set[int] = set()
     for versions in (told, [*told, saying]):
         if versions:
-            trust = _number_trust(unit, index, versions)
-            judged = accept_versions(versions, trust, index.name_rule)
+            judged = _judged(index, versions)
             if judged.record is not None:
-                found |= index.keys_of(standardise(judged.record, trust))
-    return frozenset(found)
+                found |= index.keys_of(_compared(unit, index, judged.record))
+    return key_locks([key], found) | number_locks(stated_numbers([*told, saying]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,18 @@ class _Change:
         return self.fold.comparison if self.fold else None
 
 
+def _parting(unit: UnitOfWork, locks: Locks, changes: list[_Change]) -> list[_Change]:
+    """The changes, with whose the records are that live no longer: no decision may move them now.
+
+    Once they are gone nobody could tell any more.
+    """
+    going = [each.number for each in changes if each.before is not None and each.after is None]
+    if not going or not locks.take_records(going):
+        return changes
+    standing = list_standing(unit, going)
+    return [replace(each, before=standing.get(each.number, each.before)) for each in changes]
+
+
 def _change(
     index: LinkageIndex, number: int, before: StandingRecord | None, fold: _Fold | None
 ) -> _Change:
@@ -187,34 +204,32 @@ def _fold(unit: UnitOfWork, index: LinkageIndex, stored: Sequence[StoredVersion]
     versions = [each.version for each in stored]
     if not versions:
         return _Fold((), AcceptedVersions(None, ()), None, None)
-    trust = _number_trust(unit, index, versions)
-    judged = accept_versions(versions, trust, index.name_rule)
+    judged = _judged(index, versions)
     if judged.record is None:
         return _Fold(stored, judged, None, None)
-    comparison = standardise(judged.record, trust)
+    comparison = _compared(unit, index, judged.record)
     number_stated = standardise_nhs_number(judged.record.live.demographics.nhs_number)
     withheld = number_stated if number_stated != comparison.nhs_number else None
     return _Fold(stored, judged, comparison, withheld)
 
 
-def _number_trust(
-    unit: UnitOfWork, index: LinkageIndex, versions: Iterable[RecordVersion]
-) -> NumberTrust:
-    """The model's trust with what is known of the numbers that these versions state."""
-    stated = index.model.number_trust
-    numbers = {standardise_nhs_number(version.demographics.nhs_number) for version in versions}
-    disputed, superseded = set(stated.disputed), dict(stated.superseded)
-    for number in numbers:
-        if number is not None:
-            known = number_trust_for(unit, stated, number)
-            disputed |= known.disputed
-            superseded.update(known.superseded)
-    return NumberTrust(
-        statuses=stated.statuses,
-        sources=stated.sources,
-        disputed=frozenset(disputed),
-        superseded=superseded,
-    )
+def _judged(index: LinkageIndex, versions: Sequence[RecordVersion]) -> AcceptedVersions:
+    return accept_versions(versions, index.model.number_trust, index.name_rule)
+
+
+def _compared(unit: UnitOfWork, index: LinkageIndex, record: SourceRecord) -> ComparisonRecord:
+    """The record as it is compared, with what is known of the number that it states now."""
+    trust = index.model.number_trust
+    number = standardise_nhs_number(record.live.demographics.nhs_number)
+    if number is not None:
+        trust = number_trust_for(unit, trust, number)
+    return standardise(record, trust)
+
+
+def stated_numbers(versions: Iterable[RecordVersion]) -> set[str]:
+    """The valid NHS numbers that these versions state."""
+    found = (standardise_nhs_number(version.demographics.nhs_number) for version in versions)
+    return {number for number in found if number is not None}
 
 
 def _write_record(
@@ -255,11 +270,13 @@ def _changed_states(fold: _Fold) -> list[tuple[int, VersionState]]:
         order = each.version.order
         if order in held:
             state = VersionState.HELD
-        elif record is None or order in accepted or each.version.is_deletion:
+        elif (
+            order in accepted
+            or each.version.is_deletion
+            or (record is None and not each.version.is_entered_in_error)
+        ):
             state = VersionState.ACCEPTED
         else:
-            state = VersionState.ENTERED_IN_ERROR
-        if each.version.is_entered_in_error and order not in accepted:
             state = VersionState.ENTERED_IN_ERROR
         if state is not each.state:
             changed.append((each.number, state))
@@ -293,7 +310,7 @@ def _write_edges(
 def _home_mates(unit: UnitOfWork, changes: Iterable[_Change]) -> set[int]:
     """Those at the home of a record that comes back: it may have been given to others."""
     returned = [c.number for c in changes if c.before is None and c.after is not None]
-    homes = list_homes(unit, returned)
+    homes = {home_id for home_id, _ in list_homes(unit, returned)}
     return list_records_at_home(unit, homes) if homes else set()
 
 

@@ -7,7 +7,7 @@ review band are read too, because questions name whole groups, but nothing is wr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from mpi.domain.identifiers import PersonId
@@ -19,8 +19,10 @@ from mpi.linkage.partition import partition
 from mpi.services.linkage_index import LinkageIndex
 from mpi.storage.graph import (
     StandingRecord,
-    list_decisions_about,
+    list_decisions_naming,
     list_edges_of,
+    list_family,
+    list_homes,
     list_records_remembering,
     list_standing,
     survivors_of,
@@ -35,6 +37,8 @@ class World:
     records: dict[int, StandingRecord] = field(default_factory=dict)
     """Every live record read: the touched ones and their neighbours across review edges."""
     touched: set[int] = field(default_factory=set)
+    past: set[int] = field(default_factory=set)
+    """Records reached like touched ones that live no longer: deleted, or merged into others."""
     edges: dict[tuple[int, int], Edge] = field(default_factory=dict)
     decisions: dict[int, Decision] = field(default_factory=dict)
 
@@ -48,6 +52,15 @@ class World:
             and edge.left in self.touched
             and edge.right in self.touched
         ]
+
+    def edges_between(self, left: Collection[int], right: Collection[int]) -> list[Edge]:
+        """The edges from one side to the other, in order of their records."""
+        return sorted(
+            edge
+            for edge in self.edges.values()
+            if (edge.left in left and edge.right in right)
+            or (edge.left in right and edge.right in left)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,9 @@ class Judged:
 def read_world(unit: UnitOfWork, index: LinkageIndex, seeds: Iterable[int]) -> World:
     """The world around these records, whether they live or not."""
     world = World()
-    world.touched = _close(unit, index, world, set(seeds))
+    reached = _close(unit, index, world, set(seeds))
+    world.touched = reached & world.records.keys()
+    world.past = reached - world.touched
     across = {end for pair in world.edges for end in pair} - world.touched
     _close(unit, index, world, across)
     return world
@@ -101,18 +116,23 @@ def _about(questions: Iterable[TaskQuestion], touched: set[int]) -> list[TaskQue
 
 
 def _close(unit: UnitOfWork, index: LinkageIndex, world: World, frontier: set[int]) -> set[int]:
-    """Adds whatever is connected with the frontier, and gives the live records reached."""
+    """Adds whatever is connected with the frontier, and gives the records reached.
+
+    What lives no longer still connects: without it the others of a *same* decision, or those who
+    remember its id, may stand differently.
+    """
     reached: set[int] = set()
-    asked: set[int] = set()
     while frontier:
-        asked |= frontier
         standing = list_standing(unit, frontier)
         world.records.update(standing)
-        reached |= standing.keys()
+        family = list_family(unit, frontier)
+        reached |= frontier | family.keys()
         beyond = _linked(unit, index, world, standing.keys())
-        beyond |= _decided(unit, world, standing.keys())
-        beyond |= _remembering(unit, standing.values())
-        frontier = beyond - asked
+        beyond |= _decided(unit, world, frontier | family.keys())
+        ids = {each.remembered_id for each in standing.values()}
+        ids |= {remembered for _, remembered in list_homes(unit, frontier - standing.keys())}
+        beyond |= _remembering(unit, ids)
+        frontier = beyond - reached
     return reached
 
 
@@ -127,19 +147,19 @@ def _linked(
     return beyond
 
 
-def _decided(unit: UnitOfWork, world: World, numbers: Iterable[int]) -> set[int]:
+def _decided(unit: UnitOfWork, world: World, named: set[int]) -> set[int]:
     beyond: set[int] = set()
-    for decision in list_decisions_about(unit, list(numbers)):
+    for decision in list_decisions_naming(unit, named):
         world.decisions[decision.number] = decision
         if decision.kind is DecisionKind.SAME:
             beyond |= decision.left | decision.right
     return beyond
 
 
-def _remembering(unit: UnitOfWork, standing: Iterable[StandingRecord]) -> set[int]:
-    """Whoever else remembers the same id: it belongs to the one who has remembered it longest."""
-    ids: set[PersonId] = {r.remembered_id for r in standing if r.remembered_id is not None}
-    return list_records_remembering(unit, ids) if ids else set()
+def _remembering(unit: UnitOfWork, ids: set[PersonId | None]) -> set[int]:
+    """Whoever remembers these ids: each belongs to the one who has remembered it longest."""
+    remembered = {person_id for person_id in ids if person_id is not None}
+    return list_records_remembering(unit, remembered) if remembered else set()
 
 
 def live_records(unit: UnitOfWork, numbers: Iterable[int]) -> dict[int, ComparisonRecord]:

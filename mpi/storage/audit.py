@@ -41,7 +41,7 @@ def list_audit_events(
     unit: UnitOfWork, person_id: PersonId, *, limit: int = PAGE_ITEMS_MAX
 ) -> list[AuditEvent]:
     """What was done about a person, the latest first."""
-    return [_event(row) for row in unit.rows(_OF_PERSON, person_id=person_id, most=limit)]
+    return [event_from_row(row) for row in unit.rows(_OF_PERSON, person_id=person_id, most=limit)]
 
 
 def _row(event: AuditEvent) -> dict[str, Any]:
@@ -57,7 +57,8 @@ def _row(event: AuditEvent) -> dict[str, Any]:
     }
 
 
-def _event(row: Any) -> AuditEvent:
+def event_from_row(row: Any) -> AuditEvent:
+    """An event as it is stored."""
     return AuditEvent(
         action=row.action,
         actor=row.actor,

@@ -29,6 +29,8 @@ CONNECT_TIMEOUT_S: Final = 5
 POOL_CONNECTIONS_MAX: Final = 40
 """At least as many as the server has threads, so that none waits for a connection."""
 CACHE_KIB: Final = 65_536
+MAPPED_BYTES: Final = 1 << 36
+"""How much of a SQLite file may be read through memory instead of by calls; only addresses."""
 CHECKPOINT_PAGES: Final = 16_384
 """Pages of the write-ahead log (64 MiB) before SQLite moves them into the file: a registration
 touches some thirty pages far apart, so the default of 1,000 would have it wait every moment."""
@@ -87,7 +89,7 @@ def create_store(url: str) -> Store:
         StorageUnavailable: If it cannot be reached or written.
         WrongSchema: If it holds tables of another version of the schema.
     """
-    store = _store(_parsed(url))
+    store = _store(parsed_url(url))
     with _closed_on_failure(store), store.opened(), store.engine.begin() as connection:
         if _revision(connection) is None:
             command.upgrade(_alembic(connection), "head")
@@ -97,7 +99,7 @@ def create_store(url: str) -> Store:
 
 def open_store(url: str) -> Store:
     """The store at this address, which must hold our schema (see `create_store`)."""
-    parsed = _parsed(url)
+    parsed = parsed_url(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
         raise StorageUnavailable(
             f"store: there is no file {parsed.database}; name the store with --database-url or "
@@ -111,7 +113,7 @@ def open_store(url: str) -> Store:
 
 def upgrade_store(url: str, revision: str = "head") -> None:
     """Bring the schema of an existing store to a revision; `base` takes every table away."""
-    store = _store(_parsed(url))
+    store = _store(parsed_url(url))
     with _closed_on_failure(store), store.opened(), store.engine.begin() as connection:
         config = _alembic(connection)
         if revision == "base":
@@ -130,7 +132,8 @@ def _closed_on_failure(store: Store) -> Iterator[None]:
         closing.pop_all()
 
 
-def _parsed(url: str) -> sa.URL:
+def parsed_url(url: str) -> sa.URL:
+    """The address of a store, if it is of a kind that we know. Raises InvalidSettings."""
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
@@ -188,6 +191,7 @@ def sqlite_pragmas() -> tuple[str, ...]:
         "PRAGMA journal_mode=WAL",
         "PRAGMA synchronous=FULL",
         "PRAGMA foreign_keys=ON",
+        f"PRAGMA mmap_size={MAPPED_BYTES}",
         f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}",
         f"PRAGMA cache_size=-{CACHE_KIB}",
         "PRAGMA temp_store=MEMORY",

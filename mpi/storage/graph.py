@@ -76,11 +76,6 @@ def list_crowded(unit: UnitOfWork, keys: Collection[int]) -> set[int]:
     return {key for part in _parts(keys) for (key,) in _CROWDED.rows(unit, part)}
 
 
-def list_homes(unit: UnitOfWork, numbers: Collection[int]) -> set[PersonId]:
-    """The homes of these records, live or not."""
-    return {home_id for part in _parts(numbers) for (home_id,) in _HOMES.rows(unit, part)}
-
-
 def list_records_at_home(unit: UnitOfWork, ids: Collection[PersonId]) -> set[int]:
     """The records, live or not, whose home is one of these ids."""
     return {record for part in _parts(ids) for (record,) in _AT_HOME.rows(unit, part)}
@@ -89,6 +84,14 @@ def list_records_at_home(unit: UnitOfWork, ids: Collection[PersonId]) -> set[int
 def list_records_remembering(unit: UnitOfWork, ids: Collection[PersonId]) -> set[int]:
     """The records, live or not, that remember one of these ids."""
     return {record for part in _parts(ids) for (record,) in _REMEMBERING.rows(unit, part)}
+
+
+def list_homes(
+    unit: UnitOfWork, numbers: Collection[int]
+) -> list[tuple[PersonId, PersonId | None]]:
+    """Home and remembered id of these records, live or not; of those that ever had a home."""
+    rows = (row for part in _parts(numbers) for row in _HOMES.rows(unit, part))
+    return [(home_id, remembered_id) for home_id, remembered_id in rows]
 
 
 def list_family(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, int]:
@@ -121,8 +124,11 @@ def list_decisions_about(unit: UnitOfWork, numbers: Collection[int]) -> list[Dec
     Their sides are records as they live on today: what was decided of a merged record holds for
     the survivor.
     """
-    family = list_family(unit, numbers)
-    named = [*numbers, *family]
+    return list_decisions_naming(unit, {*numbers, *list_family(unit, numbers)})
+
+
+def list_decisions_naming(unit: UnitOfWork, named: Collection[int]) -> list[Decision]:
+    """The decisions in force that name one of these very records; sides as above."""
     found = {row[0] for part in _parts(named) for row in _ABOUT.rows(unit, part)}
     if not found:
         return []
@@ -259,14 +265,15 @@ _HOLDERS: Final = PreparedQuery(
 _CROWDED: Final = PreparedQuery(
     sa.select(crowded_key.c.key).where(crowded_key.c.key.in_(_listed("keys"))), list_name="keys"
 )
-_HOMES: Final = PreparedQuery(
-    sa.select(home.c.home_id).where(home.c.record.in_(_listed("numbers"))), list_name="numbers"
-)
 _AT_HOME: Final = PreparedQuery(
     sa.select(home.c.record).where(home.c.home_id.in_(_listed("ids"))), list_name="ids"
 )
 _REMEMBERING: Final = PreparedQuery(
     sa.select(home.c.record).where(home.c.remembered_id.in_(_listed("ids"))), list_name="ids"
+)
+_HOMES: Final = PreparedQuery(
+    sa.select(home.c.home_id, home.c.remembered_id).where(home.c.record.in_(_listed("numbers"))),
+    list_name="numbers",
 )
 _MERGED: Final = PreparedQuery(
     sa.select(source_record.c.number, source_record.c.merged_into).where(

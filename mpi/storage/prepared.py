@@ -18,7 +18,7 @@ from mpi.storage.columns import UtcTime
 from mpi.storage.unit_of_work import UnitOfWork
 
 LIST_STEP: Final = 8
-"""Lists are filled up to a multiple of this by repeating a value, so that texts are few."""
+"""SQLite: lists are filled up to a multiple of this by repeating a value, so that texts are few."""
 _SQLITE: Final = sqlite.dialect(paramstyle="named")
 _POSTGRESQL: Final = psycopg.dialect()  # type: ignore[no-untyped-call]
 _TO_UTC_TIME: Final = UtcTime().process_result_value
@@ -40,7 +40,8 @@ class PreparedQuery:
         """
         self._statement = statement
         self._list_name = list_name
-        self._compiled: dict[tuple[bool, int], tuple[str, dict[str, Any]]] = {}
+        self._compiled: dict[int, tuple[str, dict[str, Any]]] = {}
+        self._on_postgresql: tuple[str, dict[str, Any]] | None = None
         self._instants = tuple(
             place
             for place, column in enumerate(statement.selected_columns)
@@ -57,13 +58,18 @@ class PreparedQuery:
         """
         if self._list_name and not values:
             return []
+        if not unit.is_sqlite:
+            text, given = self._with_array(parameters)
+            if self._list_name:
+                given[self._list_name] = list(values)
+            return unit.driver_rows(text, given)
         listed = [*values, *[values[-1]] * (-len(values) % LIST_STEP)] if values else []
-        text, constants = self._text(unit, listed, parameters)
+        text, constants = self._with_list(listed, parameters)
         given = constants | parameters
         for place, value in enumerate(listed, start=1):
             given[f"{self._list_name}_{place}"] = value
         rows = unit.driver_rows(text, given)
-        if self._instants and unit.is_sqlite:
+        if self._instants:
             return [self._with_instants(row) for row in rows]
         return rows
 
@@ -78,18 +84,30 @@ class PreparedQuery:
             values[place] = _TO_UTC_TIME(values[place], _SQLITE)
         return tuple(values)
 
-    def _text(
-        self, unit: UnitOfWork, listed: list[Any], parameters: dict[str, Any]
+    def _with_array(self, parameters: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """For PostgreSQL, where a list is one value: the text and all values but that."""
+        if self._on_postgresql is None:
+            compiled = self._statement.compile(dialect=_POSTGRESQL)
+            name = self._list_name
+            text = compiled.string.replace(f"IN (__[POSTCOMPILE_{name}])", f"= ANY(%({name})s)")
+            assert "POSTCOMPILE" not in text, "a prepared query has one list"
+            constants = {n: v for n, v in compiled.params.items() if n not in parameters}
+            self._on_postgresql = (text, constants)
+        text, constants = self._on_postgresql
+        return text, constants | parameters
+
+    def _with_list(
+        self, listed: list[Any], parameters: dict[str, Any]
     ) -> tuple[str, dict[str, Any]]:
-        """The query's text for a list of this length, and the values that are part of it."""
-        known = self._compiled.get((unit.is_sqlite, len(listed)))
+        """For SQLite: the text for a list of this length, and the values that are part of it."""
+        known = self._compiled.get(len(listed))
         if known is None:
             given: Any = parameters | ({self._list_name: listed} if self._list_name else {})
-            compiled = self._statement.compile(dialect=_SQLITE if unit.is_sqlite else _POSTGRESQL)
+            compiled = self._statement.compile(dialect=_SQLITE)
             state = compiled.construct_expanded_state(given)
             constants = {n: v for n, v in state.parameters.items() if not self._is_given(n, given)}
             known = (state.statement, constants)
-            self._compiled[unit.is_sqlite, len(listed)] = known
+            self._compiled[len(listed)] = known
         return known
 
     def _is_given(self, name: str, given: dict[str, Any]) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from mpi.errors import StorageUnavailable
 from mpi.storage.engine import Store
 from mpi.storage.failures import storage_failures
 
@@ -25,10 +26,13 @@ class UnitOfWork:
     """An open transaction, passed to the functions of `mpi.storage`."""
 
     connection: sa.Connection
+    is_sqlite: bool = field(init=False)
+    _driver: Any = field(init=False, repr=False)
+    """The database driver's own connection."""
 
-    @property
-    def is_sqlite(self) -> bool:
-        return self.connection.dialect.name == "sqlite"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_sqlite", self.connection.dialect.name == "sqlite")
+        object.__setattr__(self, "_driver", self.connection.connection.driver_connection)
 
     def rows(self, statement: sa.Executable, **parameters: Any) -> list[Any]:
         """Every row of a statement's result, which must be bounded."""
@@ -36,40 +40,35 @@ class UnitOfWork:
 
     def driver_rows(self, text: str, parameters: dict[str, Any]) -> list[Any]:
         """The same for text in the driver's own form, without SQLAlchemy's share of the time."""
-        driver: Any = self.connection.connection.driver_connection
-        rows: list[Any] = driver.execute(text, parameters).fetchall()
+        rows: list[Any] = self._driver.execute(text, parameters).fetchall()
         return rows
 
     def driver_run(self, text: str, parameters: dict[str, Any]) -> None:
         """Run text in the driver's own form for its effect."""
-        driver: Any = self.connection.connection.driver_connection
-        driver.execute(text, parameters).close()
+        self._driver.execute(text, parameters).close()
 
     def driver_run_many(self, text: str, rows: Sequence[dict[str, Any]]) -> None:
         """Run one text for many sets of values."""
-        driver: Any = self.connection.connection.driver_connection
-        driver.cursor().executemany(text, rows)
+        self._driver.cursor().executemany(text, rows)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Part of the unit that is undone alone if its block raises."""
-        driver: Any = self.connection.connection.driver_connection
-        driver.execute("SAVEPOINT work").close()
+        self._driver.execute("SAVEPOINT work").close()
         is_done = False
         try:
             yield
             is_done = True
         finally:
             if not is_done and self.is_open:
-                driver.execute("ROLLBACK TO work").close()
+                self._driver.execute("ROLLBACK TO work").close()
             if self.is_open:
-                driver.execute("RELEASE work").close()
+                self._driver.execute("RELEASE work").close()
 
     @property
     def is_open(self) -> bool:
         """Whether the transaction still stands: a full disk makes SQLite undo it by itself."""
-        driver: Any = self.connection.connection.driver_connection
-        return bool(driver.in_transaction) if self.is_sqlite else not driver.closed
+        return bool(self._driver.in_transaction) if self.is_sqlite else not self._driver.closed
 
     def first(self, statement: sa.Executable, **parameters: Any) -> Any | None:
         """The first row, or None."""
@@ -90,3 +89,12 @@ def writing(store: Store) -> Iterator[UnitOfWork]:
         if not store.is_sqlite:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({BULK_LOCK})")
         yield UnitOfWork(connection)
+
+
+def require_writable(unit: UnitOfWork) -> None:
+    """Raise StorageUnavailable unless this unit, which writes, could commit something."""
+    if (
+        not unit.is_sqlite
+        and unit.connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar()
+    ):
+        raise StorageUnavailable("store: cannot be written to")

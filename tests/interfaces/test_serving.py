@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-
 import httpx2
 import pytest
 
+from tests.serving import serving
 from tests.small_region import ADA, person_id
-
-START = "import sys; sys.argv[0] = 'mpi'; from mpi.cli.main import run; run()"
-ATTEMPTS_MAX = 200
 
 
 @pytest.fixture(scope="module")
-def address(installation):
-    """A server on a free port of this machine, ended with the module."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-c", START, "serve", "--port", str(port)]
-    with subprocess.Popen(command, env=os.environ | installation, stdout=subprocess.PIPE) as server:
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
+def server(installation):
+    """The address of a server and the headers of who has its token, ended with the module."""
+    with serving(installation) as (_, address, headers):
+        yield address, headers
 
 
-def test_a_served_store_answers(address):
-    response = answered(address)
+def test_a_served_store_answers_whoever_has_the_printed_token(server):
+    address, headers = server
+    asked = {"json": {"demographics": ADA}, "timeout": 10}
+    response = httpx2.post(f"{address}/v1/resolve", headers=headers, **asked)
     assert response.status_code == 200
     assert response.json()["persons"][0]["person_id"] == person_id(1)
-
-
-def answered(address):
-    """The answer, once the server listens."""
-    for _ in range(ATTEMPTS_MAX):
-        try:
-            return httpx2.post(f"{address}/v1/resolve", json={"demographics": ADA}, timeout=10)
-        except httpx2.ConnectError:
-            time.sleep(0.05)
-    raise AssertionError("the server does not listen")
+    assert httpx2.post(f"{address}/v1/resolve", **asked).status_code == 401

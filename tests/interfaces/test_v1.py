@@ -13,10 +13,12 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from api.wiring import Service
 from mpi.clock import FixedClock
+from mpi.domain.policy import Role
 from mpi.limits import REQUEST_BYTES_MAX
 from mpi.storage.audit import list_audit_events
 from mpi.storage.engine import Store
 from mpi.storage.unit_of_work import reading, writing
+from tests.callers import headers_of
 from tests.small_region import ADA, fill, person_id, spec_index
 
 CANARY = "XYZZYCANARY"
@@ -33,6 +35,7 @@ def service(module_store: Store) -> Service:
 @pytest.fixture(scope="module")
 def client(service: Service) -> Iterator[TestClient]:
     with TestClient(create_app(service)) as client:
+        client.headers.update(headers_of(client.app, Role.STEWARD))
         yield client
 
 
@@ -99,6 +102,15 @@ def test_every_disclosure_is_audited_first(client: TestClient, service: Service)
         latest = list_audit_events(unit, person_id(2))[0]
     assert (latest.action, latest.request_id) == ("read_person", "audited-1")
     assert latest.recorded_at == NOW
+
+
+def test_an_auditor_reads_who_saw_a_person(client: TestClient) -> None:
+    client.get(f"/v1/persons/{person_id(3)}")
+    auditor = headers_of(client.app, Role.AUDITOR)
+    answer = client.get(f"/v1/persons/{person_id(3)}/disclosures", headers=auditor).json()
+    told = answer["disclosures"][0]
+    assert (told["actor"], told["organisation"]) == ("steward-J81001", "J81001")
+    assert (told["action"], told["purpose"]) == ("read_person", "HOPERAT")
 
 
 def test_nobody_found_is_audited_too(client: TestClient, service: Service) -> None:
@@ -224,26 +236,24 @@ def test_a_fault_of_ours_shows_nothing(
 ) -> None:
     application = client.app
 
-    @application.get("/faulty", include_in_schema=False)  # type: ignore[attr-defined]
+    @application.get("/faulty", name="live", include_in_schema=False)  # type: ignore[attr-defined]
     def faulty() -> None:
         raise KeyError(CANARY)
 
     response = client.get("/faulty")
     assert response.status_code == 500
     assert CANARY not in response.text + caplog.text
-    assert "error_class=KeyError" in caplog.text
+    failed = [each for each in caplog.records if each.message == "request_failed"]
+    assert failed[0].event_fields["error_class"] == "KeyError"
 
 
 def test_the_description_has_examples_and_every_route(client: TestClient) -> None:
     described = client.get("/openapi.json").json()
-    assert set(described["paths"]) == {
-        "/health/live",
-        "/health/ready",
-        "/v1/resolve",
-        "/v1/persons/{person_id}",
-        "/v1/persons/{person_id}/records",
-        "/v1/sources/{source}/records/{local_id}",
-    }
+    operations = [each for path in described["paths"].values() for each in path.values()]
+    assert all(each.get("description") for each in operations)
+    assert {"/v1/resolve", "/v1/sources/{source}/records/{local_id}"} <= set(described["paths"])
+    for name in ("KeyedStatementBody", "DecisionBody", "ReplyBody", "RegisteredResponse"):
+        assert described["components"]["schemas"][name]["examples"], name
     assert described["components"]["schemas"]["ResolveRequest"]["examples"]
 
 

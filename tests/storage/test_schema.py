@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from mpi.errors import InvalidSettings, StorageUnavailable, WrongSchema
 from mpi.storage.engine import Store, create_store, open_store, upgrade_store
-from mpi.storage.tables import METADATA
+from mpi.storage.trust_tables import METADATA
 from mpi.storage.unit_of_work import writing
 from tests.conftest import DATABASES
 

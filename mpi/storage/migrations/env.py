@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from mpi.storage.tables import METADATA
+from mpi.storage.trust_tables import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

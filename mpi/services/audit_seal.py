@@ -1,0 +1,256 @@
+"""Seals behind the audit trail: what was written cannot be changed without that being found.
+
+Events are appended in the transaction of what they tell of, which must wait for nothing. Behind it
+batches of them are sealed: the digests of 500 events make a Merkle root, and every seal's chain
+value covers the one before. To change an event unnoticed one must change every later seal too, and
+every copy of the roots that was taken elsewhere (`audit_roots_file`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from mpi.clock import Clock
+from mpi.storage.audit_seals import (
+    EventRow,
+    Seal,
+    add_seal,
+    add_sightings,
+    count_unsealed,
+    find_last_seal,
+    find_settled_event,
+    list_event_rows,
+    list_seals,
+    try_to_seal_alone,
+)
+from mpi.storage.engine import Store
+from mpi.storage.unit_of_work import UnitOfWork, reading, writing
+
+SEAL_EVENTS_MAX: Final = 500
+PASS_EVENTS_MAX: Final = 10_000
+"""Events sealed in one transaction; on SQLite others wait as long."""
+FINDINGS_MAX: Final = 100
+"""Findings that are named; more are counted."""
+_NUMBER_BYTES: Final = 8
+_LEAF_BYTES: Final = 40
+_SEALS_AT_ONCE: Final = 20
+_BEGINNING: Final = "0" * 64
+
+
+class FindingKind(StrEnum):
+    ALTERED = "altered"
+    MISSING = "missing"
+    ADDED = "added"
+    RE_ORDERED = "re-ordered"
+    """The event's content stands under another number."""
+    SEAL = "seal"
+    """A seal does not follow from its events or from the seal before."""
+    ROOT = "root"
+    """A root that was copied out is no longer the one in the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it was sealed."""
+
+    kind: FindingKind
+    number: int
+    """Of the event; of the seal for the last two kinds."""
+
+
+@dataclass(slots=True)
+class Verification:
+    """What a check of the whole trail found."""
+
+    events_count: int = 0
+    seals_count: int = 0
+    unsealed_count: int = 0
+    findings_count: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    """The first `FINDINGS_MAX`."""
+    last_chain: str = _BEGINNING
+
+    def add(self, kind: FindingKind, number: int) -> None:
+        self.findings_count += 1
+        if len(self.findings) < FINDINGS_MAX:
+            self.findings.append(Finding(kind, number))
+
+
+def seal_audit(store: Store, *, clock: Clock) -> int:
+    """Seal every event that is settled; how many were.
+
+    Raises:
+        StorageUnavailable: If the store cannot be written to now.
+    """
+    sealed, step = 0, PASS_EVENTS_MAX
+    while step == PASS_EVENTS_MAX:
+        with writing(store) as unit:
+            step = _seal_some(unit, clock.now()) if try_to_seal_alone(unit) else 0
+        sealed += step
+    return sealed
+
+
+def copy_roots(store: Store, path: Path) -> int:
+    """Append to a file every root that it does not have yet; how many were appended."""
+    known = _copied_roots(path)
+    last, appended = max(known, default=0), 0
+    with path.open("a", encoding="utf-8") as file:
+        for seal in _seals(store, after=last):
+            line = {"seal": seal.number, "last_event": seal.last_event, "chain": seal.chain}
+            file.write(json.dumps(line) + "\n")
+            appended += 1
+    return appended
+
+
+def verify_audit(store: Store, roots: Path | None = None) -> Verification:
+    """Check every event against its seal, and every seal against the one before.
+
+    Args:
+        store: Holds the trail.
+        roots: The file to which roots were copied, if there is one.
+
+    Memory does not grow with the trail: a few seals are looked at at a time.
+    """
+    found, copied = Verification(), _copied_roots(roots) if roots else {}
+    last_event = 0
+    for seal in _seals(store, after=0):
+        _check_seal(seal, found, after_event=last_event)
+        _check_events(store, seal, found, after_event=last_event)
+        if copied.pop(seal.number, seal.chain) != seal.chain:
+            found.add(FindingKind.ROOT, seal.number)
+        last_event, found.last_chain = seal.last_event, seal.chain
+        found.seals_count += 1
+    for number in sorted(copied):
+        found.add(FindingKind.ROOT, number)
+    found.unsealed_count = _count_after(store, last_event)
+    return found
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """The root of a binary tree of digests; a leaf without a partner moves up as it is."""
+    level = [sha256(b"\0" + leaf).digest() for leaf in leaves]
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        above = [sha256(b"\1" + left + right).digest() for left, right in pairs]
+        level = above + level[len(level) - len(level) % 2 :]
+    return level[0]
+
+
+def _seal_some(unit: UnitOfWork, at: datetime) -> int:
+    before = find_last_seal(unit)
+    last, chain = (before.last_event, before.chain) if before else (0, _BEGINNING)
+    settled = find_settled_event(unit)
+    rows = list_event_rows(unit, after=last, last=settled, limit=PASS_EVENTS_MAX)
+    for start in range(0, len(rows), SEAL_EVENTS_MAX):
+        batch = rows[start : start + SEAL_EVENTS_MAX]
+        seal = _sealed(batch, chain)
+        add_seal(unit, seal, at=at)
+        add_sightings(unit, batch)
+        chain = seal.chain
+    return len(rows)
+
+
+def _sealed(rows: Sequence[EventRow], before: str) -> Seal:
+    leaves = [_leaf(row) for row in rows]
+    root = merkle_root(leaves).hex()
+    first, last = rows[0][0], rows[-1][0]
+    return Seal(
+        number=0,
+        first_event=first,
+        last_event=last,
+        leaves=b"".join(leaves),
+        root=root,
+        chain=_chain(before, first, last, root),
+    )
+
+
+def _leaf(row: EventRow) -> bytes:
+    number: int = row[0]
+    return number.to_bytes(_NUMBER_BYTES, "big") + sha256(orjson.dumps(row[1:])).digest()
+
+
+def _chain(before: str, first: int, last: int, root: str) -> str:
+    return sha256(f"{before} {first} {last} {root}".encode()).hexdigest()
+
+
+def _check_seal(seal: Seal, found: Verification, *, after_event: int) -> None:
+    root = merkle_root(_split(seal.leaves)).hex()
+    chain = _chain(found.last_chain, seal.first_event, seal.last_event, root)
+    if (root, chain) != (seal.root, seal.chain) or seal.first_event <= after_event:
+        found.add(FindingKind.SEAL, seal.number)
+
+
+def _check_events(store: Store, seal: Seal, found: Verification, *, after_event: int) -> None:
+    sealed = {_number(leaf): leaf[_NUMBER_BYTES:] for leaf in _split(seal.leaves)}
+    contents = set(sealed.values())
+    for row in _rows_of(store, after_event, seal.last_event):
+        leaf = _leaf(row)
+        wanted = sealed.pop(row[0], None)
+        found.events_count += 1
+        if wanted == leaf[_NUMBER_BYTES:]:
+            continue
+        if leaf[_NUMBER_BYTES:] in contents:
+            found.add(FindingKind.RE_ORDERED, row[0])
+        else:
+            found.add(FindingKind.ADDED if wanted is None else FindingKind.ALTERED, row[0])
+    for number in sealed:
+        found.add(FindingKind.MISSING, number)
+
+
+def _split(leaves: bytes) -> list[bytes]:
+    return [leaves[at : at + _LEAF_BYTES] for at in range(0, len(leaves), _LEAF_BYTES)] or [b""]
+
+
+def _number(leaf: bytes) -> int:
+    return int.from_bytes(leaf[:_NUMBER_BYTES], "big")
+
+
+def _seals(store: Store, *, after: int) -> Iterator[Seal]:
+    while True:
+        with reading(store) as unit:
+            seals = list_seals(unit, after=after, limit=_SEALS_AT_ONCE)
+        yield from seals
+        if not seals:
+            return
+        after = seals[-1].number
+
+
+def _rows_of(store: Store, after: int, last: int) -> Iterator[EventRow]:
+    """The events of a range; by far most have exactly one seal's events."""
+    step = 2 * SEAL_EVENTS_MAX
+    while True:
+        with reading(store) as unit:
+            rows = list_event_rows(unit, after=after, last=last, limit=step)
+        yield from rows
+        if len(rows) < step:
+            return
+        after = rows[-1][0]
+
+
+def _count_after(store: Store, last_event: int) -> int:
+    with reading(store) as unit:
+        return count_unsealed(unit, after=last_event)[0]
+
+
+def _copied_roots(path: Path) -> dict[int, str]:
+    """Seal number -> chain value; a line that was cut off by a crash is written again."""
+    roots: dict[int, str] = {}
+    if not path.exists():
+        return roots
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            try:
+                content: Any = json.loads(line)
+                roots[int(content["seal"])] = str(content["chain"])
+            except (ValueError, KeyError, TypeError):
+                continue
+    return roots

@@ -1,0 +1,91 @@
+"""Work that is done behind the requests, so that none of them waits for it.
+
+Events get their place in the feed, the audit trail its seals, operators their figures. Every worker
+tries; the store lets one at a time through. What fails is logged and tried again: nothing is lost,
+for all of it follows from what is stored.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from mpi import logs
+from mpi.clock import Clock
+from mpi.errors import MpiError
+from mpi.services.audit_seal import copy_roots, seal_audit
+from mpi.services.webhooks import Deliverer
+from mpi.storage.engine import Store
+from mpi.storage.figures import note_heard
+from mpi.storage.outbox import number_events
+from mpi.storage.unit_of_work import writing
+
+PASS_EVERY_S: Final = 1.0
+
+Step = Callable[[], object]
+
+
+class Behind:
+    """Runs steps over and over, each on a thread of its own, until it is stopped."""
+
+    def __init__(
+        self,
+        steps: Mapping[str, Step],
+        *,
+        every_s: float = PASS_EVERY_S,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._close = close
+        self._stopped = threading.Event()
+        self._every_s = every_s
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(name, step), name=name, daemon=True)
+            for name, step in steps.items()
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ends after the steps that are under way."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+        self._close()
+
+    def is_alive(self) -> bool:
+        """Whether no step has died of a fault of ours."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def _repeat(self, name: str, step: Step) -> None:
+        while not self._stopped.wait(self._every_s):
+            try:
+                step()
+            except (MpiError, OSError) as error:
+                logs.warning("behind_failed", action=name, error_class=type(error).__name__)
+
+
+def steps_behind(
+    store: Store, clock: Clock, *, roots: Path | None = None, deliverer: Deliverer | None = None
+) -> dict[str, Step]:
+    """What every installation needs done behind the requests."""
+
+    def seal() -> None:
+        if seal_audit(store, clock=clock) and roots is not None:
+            copy_roots(store, roots)
+
+    def number() -> None:
+        with writing(store) as unit:
+            number_events(unit)
+
+    def hear() -> None:
+        is_more = True
+        while is_more:
+            with writing(store) as unit:
+                is_more = note_heard(unit)
+
+    steps: dict[str, Step] = {"seal": seal, "number": number, "hear": hear}
+    return steps | ({"deliver": deliverer.step} if deliverer else {})

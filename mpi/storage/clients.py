@@ -1,0 +1,119 @@
+"""Registered clients, and the assertions they have used: what a token is judged against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+import sqlalchemy as sa
+
+from mpi.domain.policy import Role
+from mpi.errors import Conflict, UnknownClient
+from mpi.limits import CLIENTS_MAX
+from mpi.storage.tables import source_system
+from mpi.storage.trust_tables import client, used_assertion
+from mpi.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A system that may ask for tokens."""
+
+    id: str
+    organisation: str
+    """ODS code."""
+    roles: frozenset[Role]
+    registered_at: datetime
+    sources: frozenset[str] = frozenset()
+    """Source systems of its own, beside those that have its organisation's ODS code."""
+    keys: tuple[dict[str, Any], ...] = ()
+    """Public JWKs with which it signs; none for a client of the command line."""
+    disabled_at: datetime | None = None
+
+
+def add_client(unit: UnitOfWork, added: Client) -> None:
+    """Register a client. Raises Conflict if the id is taken."""
+    if find_client(unit, added.id) is not None:
+        raise Conflict("client: this id is taken")
+    unit.connection.execute(sa.insert(client), [_row(added)])
+
+
+def find_client(unit: UnitOfWork, client_id: str) -> Client | None:
+    row = unit.first(_BY_ID, client_id=client_id)
+    return _client(row) if row else None
+
+
+def get_client(unit: UnitOfWork, client_id: str) -> Client:
+    """Raises UnknownClient."""
+    found = find_client(unit, client_id)
+    if found is None:
+        raise UnknownClient("client: none has this id")
+    return found
+
+
+def list_clients(unit: UnitOfWork) -> list[Client]:
+    """Every client, by id."""
+    return [_client(row) for row in unit.rows(_ALL)]
+
+
+def disable_client(unit: UnitOfWork, client_id: str, *, at: datetime | None) -> None:
+    """Take a client's rights away from an instant on, or give them back. Raises UnknownClient."""
+    get_client(unit, client_id)
+    unit.connection.execute(_DISABLE, {"client_id": client_id, "at": at})
+
+
+def list_sources_of(unit: UnitOfWork, organisation: str) -> frozenset[str]:
+    """The source systems that have this ODS code."""
+    return frozenset(row.source for row in unit.rows(_SOURCES, organisation=organisation))
+
+
+def use_assertion(unit: UnitOfWork, client_id: str, jti: str, *, expires_at: datetime) -> None:
+    """Note that an assertion was used. Raises Conflict if it was used before."""
+    row = {"client_id": client_id, "jti": jti, "expires_at": expires_at}
+    unit.connection.execute(sa.insert(used_assertion), [row])
+
+
+def forget_assertions(unit: UnitOfWork, *, before: datetime) -> None:
+    """Delete the notes of assertions that have expired and so can no more be replayed."""
+    unit.connection.execute(_FORGET, {"before": before})
+
+
+def _row(added: Client) -> dict[str, Any]:
+    return {
+        "id": added.id,
+        "organisation": added.organisation,
+        "roles": orjson.dumps(sorted(added.roles)).decode(),
+        "sources": orjson.dumps(sorted(added.sources)).decode(),
+        "jwks": orjson.dumps({"keys": added.keys}).decode(),
+        "registered_at": added.registered_at,
+        "disabled_at": added.disabled_at,
+    }
+
+
+def _client(row: Any) -> Client:
+    return Client(
+        id=row.id,
+        organisation=row.organisation,
+        roles=frozenset(map(Role, orjson.loads(row.roles))),
+        sources=frozenset(orjson.loads(row.sources)),
+        keys=tuple(orjson.loads(row.jwks)["keys"]),
+        registered_at=row.registered_at,
+        disabled_at=row.disabled_at,
+    )
+
+
+_ALL: Final = sa.select(client).order_by(client.c.id).limit(CLIENTS_MAX)
+_BY_ID: Final = sa.select(client).where(client.c.id == sa.bindparam("client_id"))
+_DISABLE: Final = (
+    sa.update(client)
+    .where(client.c.id == sa.bindparam("client_id"))
+    .values(disabled_at=sa.bindparam("at", type_=client.c.disabled_at.type))
+)
+_SOURCES: Final = sa.select(source_system.c.source).where(
+    source_system.c.ods_code == sa.bindparam("organisation")
+)
+_FORGET: Final = sa.delete(used_assertion).where(
+    used_assertion.c.expires_at < sa.bindparam("before", type_=used_assertion.c.expires_at.type)
+)

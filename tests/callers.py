@@ -1,0 +1,40 @@
+"""Callers of the API as they are registered in reality, each with a token of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mpi.domain.policy import Role
+from mpi.domain.records import content_digest
+from mpi.services.clients import Client, register_client
+from mpi.storage.clients import find_client
+from mpi.storage.unit_of_work import writing
+
+ORGANISATION = "J81001"
+
+
+def headers_of(
+    app: Any, *roles: Role, organisation: str = ORGANISATION, sources: tuple[str, ...] = ()
+) -> dict[str, str]:
+    """The headers of a client of these roles, registered with the application's store."""
+    token = token_of(app, *roles, organisation=organisation, sources=sources)
+    return {"Authorization": f"Bearer {token}"}
+
+
+def token_of(
+    app: Any, *roles: Role, organisation: str = ORGANISATION, sources: tuple[str, ...] = ()
+) -> str:
+    """An access token of such a client."""
+    service, access = app.state.service, app.state.access
+    now = service.clock.now()
+    client = Client(
+        id="-".join([*sorted(roles), organisation, content_digest(" ".join(sources))[:8]]),
+        organisation=organisation,
+        roles=frozenset(roles),
+        sources=frozenset(sources),
+        registered_at=now,
+    )
+    with writing(service.store) as unit:
+        if find_client(unit, client.id) is None:
+            register_client(unit, client, actor="test")
+    return access.tokens.issue(client.id, roles, now=now)

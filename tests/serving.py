@@ -1,0 +1,53 @@
+"""`mpi serve` as a process of its own, on a free port of this machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+
+START = "import sys; sys.argv[0] = 'mpi'; from mpi.cli.main import run; run()"
+ATTEMPTS_MAX = 400
+
+
+@contextmanager
+def serving(
+    settings: dict[str, str], *words: str
+) -> Iterator[tuple[subprocess.Popen[str], str, dict[str, str]]]:
+    """The process, its address and the headers with the token that it prints, once it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-c", START, "serve", "--port", str(port), *words]
+    with subprocess.Popen(
+        command,
+        env=os.environ | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            said = [process.stdout.readline() for _ in range(4)]
+            token = next(line for line in said if "MPI_TOKEN=" in line).partition("=")[2].strip()
+            await_answer(f"http://127.0.0.1:{port}/health/live")
+            yield process, f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {token}"}
+        finally:
+            process.terminate()
+
+
+def await_answer(address: str) -> None:
+    """Returns once the server listens."""
+    for _ in range(ATTEMPTS_MAX):
+        try:
+            httpx2.get(address, timeout=10)
+            return
+        except httpx2.ConnectError:
+            time.sleep(0.05)
+    raise AssertionError("the server does not listen")
