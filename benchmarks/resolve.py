@@ -44,7 +44,7 @@ def run(scale: Scale) -> Outcome:
         index = compile_linkage_index(read_release(release_in_force(None)))
         asked = _questions(region, QUESTIONS[scale.name])
         found = {name: latencies_of(ask, each) for name, ask, each in _ways(region, index, asked)}
-        records = region.report.records
+        records = region.report.written.records
     ratio = found["demographics"].p50_ms / found["bare floor of demographics"].p50_ms
     figures = {
         "records": records,
