@@ -19,8 +19,8 @@ from mpi.config import Settings
 from mpi.errors import StorageUnavailable
 from mpi.linkage.comparators import macros_sql
 
-MEMORY_MIB: Final = 6 * 1024
-"""The budget for a whole region is 8 GiB for the process; Python needs the rest."""
+MEMORY_MIB: Final = 5 * 1024
+"""The budget for a whole region is 8 GiB; Python and its worker processes need the rest."""
 
 
 def processors_count() -> int:

@@ -15,7 +15,7 @@ from mpi.batch.engines import open_engine
 from mpi.batch.progress import Progress
 from mpi.batch.side_by_side import kept_workers
 from mpi.batch.whole_store import Run, gather, link
-from mpi.batch.write_index import Written, write_index
+from mpi.batch.write_index import RELEASE, Written, write_index
 from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, read_source_systems
 from mpi.linkage.model import model_from_spec
@@ -53,4 +53,4 @@ def put_in_force(
         run = Run(connection, bulk, release, model, settings, progress, Path(work))
         gather(run)
         _, questions = link(run)
-        return write_index(run, sources, questions, is_explained=True, at=at)
+        return write_index(run, sources, questions, actor=RELEASE, at=at)

@@ -47,13 +47,18 @@ class OpenTask:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskCounts:
-    """What a bulk run did to the tasks."""
+class TaskChanges:
+    """What a bulk run did to the tasks: numbers, and a record that each is about."""
 
-    opened: int
-    changed: int
-    withdrawn: int
-    open: int
+    opened: Mapping[int, int]
+    changed: Mapping[int, int]
+    withdrawn: Mapping[int, int]
+    open_count: int
+    """Tasks that are open now."""
+
+
+Part = tuple[str, list[int]]
+"""A person id and records."""
 
 
 def overlay_questions(connection: duckdb.DuckDBPyConnection) -> list[TaskQuestion]:
@@ -70,17 +75,22 @@ def split_questions(connection: duckdb.DuckDBPyConnection) -> list[TaskQuestion]
 
     The part that keeps the id stays, else the largest.
     """
-    parts: dict[str, list[tuple[str, list[int]]]] = defaultdict(list)
+    return [
+        _question(TaskType.UNEXPLAINED_SPLIT, stays, records, "parted")
+        for (_, stays), (_, records) in parted(connection)
+    ]
+
+
+def parted(connection: duckdb.DuckDBPyConnection) -> list[tuple[Part, Part]]:
+    """Of each person whose records part: the part that stays, with each of the others."""
+    parts: dict[str, list[Part]] = defaultdict(list)
     for before, after, records in connection.execute(_PARTS_SQL).fetchall():
         parts[before].append((after, records))
-    asked = []
-    for before, found in parts.items():
-        found.sort(key=lambda part: (part[0] != before, -len(part[1]), min(part[1])))
-        (_, stays), *parted = found
-        asked += [
-            _question(TaskType.UNEXPLAINED_SPLIT, stays, records, "parted") for _, records in parted
-        ]
-    return asked
+    found = []
+    for before, several in parts.items():
+        several.sort(key=lambda part: (part[0] != before, -len(part[1]), min(part[1])))
+        found += [(several[0], other) for other in several[1:]]
+    return found
 
 
 _PARTS_SQL: Final = """
@@ -143,7 +153,7 @@ def write_tasks(
     questions: Sequence[TaskQuestion],
     *,
     at: datetime,
-) -> TaskCounts:
+) -> TaskChanges:
     """Open the questions that are new, change those that are still asked, withdraw the settled."""
     known = open_tasks(connection)
     asked = unanswered(questions, noted_questions(bulk))
@@ -159,9 +169,13 @@ def write_tasks(
             changed.append((task, asked[digest]))
     _change(bulk, changed)
     _withdraw(bulk, settled.left_over, at)
-    _open(bulk, new, at)
-    open_count = len(known) - len(settled.left_over) + len(new)
-    return TaskCounts(len(new), len(changed), len(settled.left_over), open_count)
+    opened = _open(bulk, new, at)
+    return TaskChanges(
+        opened=opened,
+        changed={task.number: min(question.left) for task, question in changed},
+        withdrawn={task.number: min(task.left) for task in settled.left_over},
+        open_count=len(known) - len(settled.left_over) + len(new),
+    )
 
 
 class _Settled:
@@ -252,7 +266,7 @@ def _withdraw(bulk: BulkTransaction, tasks: Sequence[OpenTask], at: datetime) ->
     bulk.update("task", pa.table(rows), on=["number"])
 
 
-def _open(bulk: BulkTransaction, questions: Sequence[TaskQuestion], at: datetime) -> None:
+def _open(bulk: BulkTransaction, questions: Sequence[TaskQuestion], at: datetime) -> dict[int, int]:
     first = max(bulk.read("task", ["number"])["number"].to_pylist(), default=0) + 1
     numbered = list(enumerate(questions, start=first))
     rows = _asked_rows(numbered, [1] * len(numbered))
@@ -260,6 +274,7 @@ def _open(bulk: BulkTransaction, questions: Sequence[TaskQuestion], at: datetime
     opened_at = pa.repeat(pa.scalar(at, _INSTANT), len(numbered))
     bulk.append("task", rows.append_column("opened_at", opened_at))
     bulk.append("task_record", _side_rows(numbered))
+    return {number: min(question.left) for number, question in numbered}
 
 
 _Numbered = Sequence[tuple[int, TaskQuestion]]

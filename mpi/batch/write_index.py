@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from mpi.batch.bulk_tables import count_rows
 from mpi.batch.golden import golden_under_way
 from mpi.batch.progress import Progress
+from mpi.batch.stored_events import write_events
 from mpi.batch.stored_persons import write_links, write_persons
 from mpi.batch.stored_tables import (
     write_crowded,
@@ -27,6 +29,8 @@ from mpi.batch.whole_store import Run
 from mpi.config import SourceSystem
 from mpi.domain.tasks import TaskQuestion
 
+RELEASE: Final = "release"
+"""The actor of a run that brings another model release into force."""
 Feeds = Sequence[tuple[SourceSystem, Path]]
 
 
@@ -77,7 +81,7 @@ def write_index(
     questions: Sequence[TaskQuestion],
     *,
     feeds: Feeds = (),
-    is_explained: bool = False,
+    actor: str = "load",
     at: datetime,
 ) -> Written:
     """Write the difference, in the transaction of the run.
@@ -87,14 +91,17 @@ def write_index(
         sources: Their trust for each field decides golden records.
         questions: What is to be asked.
         feeds: What the versions that are new came from.
-        is_explained: Somebody asked for another result (a release), so splits need no task.
+        actor: `load` or `release`. Somebody asked a release for another result, so its splits need
+            no task.
         at: Stamps what is written.
     """
     with golden_under_way(
         run.connection, sources, folder=run.work, workers=run.settings.workers_count
     ) as collect_golden:
-        asked = [*questions, *([] if is_explained else split_questions(run.connection))]
-        return _write(run, feeds, asked, collect_golden, at)
+        asked = list(questions)
+        if actor != RELEASE:
+            asked += split_questions(run.connection)
+        return _write(run, feeds, asked, collect_golden, actor, at)
 
 
 def _write(
@@ -102,6 +109,7 @@ def _write(
     feeds: Feeds,
     questions: Sequence[TaskQuestion],
     collect_golden: Callable[[Progress], None],
+    actor: str,
     at: datetime,
 ) -> Written:
     connection, bulk, written = run.connection, run.bulk, Written()
@@ -124,8 +132,9 @@ def _write(
         )
         phase.advance()
         tasks = write_tasks(connection, bulk, questions, at=at)
-        written.opened_tasks, written.changed_tasks = tasks.opened, tasks.changed
-        written.withdrawn_tasks, written.open_tasks = tasks.withdrawn, tasks.open
+        written.opened_tasks, written.changed_tasks = len(tasks.opened), len(tasks.changed)
+        written.withdrawn_tasks, written.open_tasks = len(tasks.withdrawn), tasks.open_count
+        write_events(connection, bulk, tasks, actor=actor, at=at)
         phase.advance()
         bulk.settle()
         phase.advance()

@@ -11,6 +11,7 @@ from mpi.clock import FixedClock, SystemClock
 from mpi.config import read_source_systems
 from mpi.errors import InvalidInput
 from mpi.services.linkage_index import compile_linkage_index
+from mpi.services.prepare import prepare_store
 from mpi.storage.engine import open_store
 from mpi.storage.releases import read_release
 from tests.conftest import DATABASES
@@ -43,6 +44,7 @@ def live_index(installation):
     sources = read_source_systems(installation.settings.sources_folder)
     index = compile_linkage_index(read_release(RELEASE), sources)
     live = LiveIndex(store, index=index, clock=SystemClock())
+    prepare_store(store, index, sources, clock=live.clock)
     try:
         yield live
     finally:
@@ -158,3 +160,46 @@ def test_an_event_of_the_future_is_set_aside(small, tmp_path):
     assert report.quarantined == {"clinic": 1}
     assert "event_at: is later" in (folder / "quarantine" / "clinic.csv").read_text("utf-8")
     assert len(content(small)["records"]) == 2
+
+
+def told(installation):
+    """Type, whether a person is named, and record of every event."""
+    return sorted(
+        (row["type"], row["person_id"] is not None, row["record"])
+        for row in installation.rows("outbox_event")
+    )
+
+
+def test_a_later_load_tells_what_registering_would_have_told(small, new_database, tmp_path):
+    first = write_feed(tmp_path / "first", "clinic", [said("1", "2020-01-01", ADA)])
+    rows = [said("1", "2020-02-01", ADA), said("2", "2020-02-01", JOHN)]
+    small.load(first)
+    assert told(small) == []
+    small.load(write_feed(tmp_path / "second", "ward", rows))
+    other = Installation(new_database("sqlite"), sources_folder=small.settings.sources_folder)
+    other.load(first)
+    with live_index(other) as live:
+        for row in rows:
+            texts = {name: row[name] for name in ADA if name in row}
+            live.say(f"ward:{row['id']}", texts | {"nhs_number_status": "01"})
+    assert told(small) == told(other)
+    assert {row["reason"] for row in small.rows("outbox_event")} == {"load"}
+
+
+def test_a_split_by_a_later_load_is_an_event_and_a_task(small, tmp_path):
+    plain = {**ADA, "nhs_number": ""}
+    both = write_feed(tmp_path / "clinic", "clinic", [said("1", "2020-01-01", plain)])
+    write_feed(both, "ward", [said("1", "2020-01-01", plain)])
+    small.load(both)
+    assert len(persons_of(small)) == 1
+    other = said("1", "2021-01-01", plain, nhs_number=JOHN["nhs_number"])
+    small.load(write_feed(tmp_path / "one", "clinic", [other]))
+    assert len(persons_of(small)) == 1
+    other = said("1", "2021-01-01", plain, nhs_number=OLD)
+    small.load(write_feed(tmp_path / "two", "ward", [other]))
+    assert len(persons_of(small)) == 2
+    types = {row["type"] for row in small.rows("outbox_event")}
+    assert {"split", "created", "unlinked", "linked", "task_opened"} <= types
+    tasks = {row["type"] for row in small.rows("task", "closed_at IS NULL")}
+    assert "unexplained_split" in tasks
+    assert_verified(small)
