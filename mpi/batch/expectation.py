@@ -348,7 +348,11 @@ def _next_matches(
     shares = _drawn(counts, start[1:])
     if comparison.name == UNLIKE_NAMES.comparison:
         taught = _confirmed_names(model, evidence, found, place, start[1:], slips)
-        shares = _with_alike_limit(comparison, _with_unlike_share(comparison, shares, taught))
+        shares = _with_unlike_share(comparison, shares, taught, UNLIKE_NAMES)
+        shares = _with_alike_limit(comparison, shares)
+    elif comparison.name == UNLIKE_DATES.comparison and not _has(GIVEN_NAMES, model, evidence):
+        # Without given names parents and children would teach that birth dates differ.
+        shares = _with_unlike_share(comparison, shares, start[1:], UNLIKE_DATES)
     return _unless_fixed(comparison, start, shares)
 
 
@@ -382,9 +386,11 @@ def _confirmed_names(
     return np.maximum(_drawn(by_date, shipped) * share, shipped)
 
 
-def _with_unlike_share(comparison: Comparison, shares: Shares, taught: Shares) -> Shares:
-    """The shares with as many different given names as `taught` has."""
-    unlike = np.array([level.name in UNLIKE_NAMES.levels for level in comparison.levels])
+def _with_unlike_share(
+    comparison: Comparison, shares: Shares, taught: Shares, aspect: Aspect
+) -> Shares:
+    """The shares with as many differences as `taught` has."""
+    unlike = np.array([level.name in aspect.levels for level in comparison.levels])
     if not unlike.any() or unlike.all():
         return shares
     rest = shares[~unlike].sum()

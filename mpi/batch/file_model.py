@@ -40,6 +40,15 @@ _ADDED: Final[Mapping[tuple[str, str], Level]] = {
         u=1.0e-4,
         frequency="family_name",
     ),
+    ("name", "given_close_family_differs"): _level(
+        "family_close_given_missing",
+        "family name close or once the same, given name missing",
+        "missing(given_names) and shared(family_parts)",
+        "missing(given_names) and shared(family_sounds)",
+        "missing(given_names) and similarity(family_names) >= 0.88",
+        m=0.0005,
+        u=1.0e-4,
+    ),
     ("birth_date", "one_part"): _level(
         "two_slips",
         "two digits of the birth date differ, in two of its parts",

@@ -62,7 +62,14 @@ ASPECTS: Final = (
 LACKING: Final = {
     ASPECTS[0]: Aspect(
         "name",
-        frozenset({MISSING, "family_same_given_missing", "initial_family_same"}),
+        frozenset(
+            {
+                MISSING,
+                "family_same_given_missing",
+                "family_close_given_missing",
+                "initial_family_same",
+            }
+        ),
     ),
     ASPECTS[1]: Aspect("birth_date", frozenset({MISSING, "partial"})),
 }

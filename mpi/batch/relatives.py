@@ -32,6 +32,7 @@ RELATIVES: Final[Mapping[str, Mapping[str, float]]] = {
         "family_same_given_missing": 0.01,
         "initial_family_same": 0.005,
         "given_same_family_missing": 0.01,
+        "family_close_given_missing": 0.001,
         "given_same_family_differs_woman": 0.002,
         "given_same_family_differs": 0.002,
         "given_close_family_differs": 0.003,
@@ -100,6 +101,7 @@ TIES: Final[Mapping[str, Tie]] = {
     # An initial agrees by chance with one name of eight.
     "initial_family_same": Tie(_FAMILY_SAME, 0.12),
     "given_same_family_missing": Tie(_GIVEN_SAME, 1.0),
+    "family_close_given_missing": Tie(_FAMILY_SAME, 1.0),
 }
 """Level of the name -> what relatives' share of it follows from, given that of matches."""
 
