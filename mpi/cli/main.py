@@ -18,7 +18,7 @@ from typing import Annotated, Final
 import typer
 
 import mpi
-from mpi.cli import ask, batch, demo, measure, region, server, store
+from mpi.cli import ask, batch, demo, measure, quality, region, server, store
 from mpi.errors import MpiError
 
 DEBUG_VARIABLE: Final = "MPI_DEBUG"
@@ -40,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for group in (demo, region, batch, measure, ask, server, store):
+for group in (demo, region, batch, measure, quality, ask, server, store):
     group.add_commands(app)
 
 
