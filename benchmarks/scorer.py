@@ -33,8 +33,8 @@ from mpi.linkage.splink_settings import (
 from mpi.standardise.record import standardise_demographics
 from mpi.storage.releases import Release, read_release, release_in_force
 
-PEOPLE = 5_000
-SPLINK_CALLS = 50
+PEOPLE = 2_000
+SPLINK_CALLS = 20
 """`score_pair` is asked as a service would ask it, a pair a call; it takes long enough."""
 
 
