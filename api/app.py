@@ -47,7 +47,7 @@ def create_app(service: Service | None = None) -> FastAPI:
         yield
         if served.behind:
             served.behind.stop()
-        served.store.close()
+        served.close()
 
     app = FastAPI(
         title="Master patient index",

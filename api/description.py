@@ -73,6 +73,7 @@ def _operation(method: str, path: str, operation: Schema) -> Iterator[str]:
         yield _table(("parameter", "in", ""), parameters)
     for content in operation.get("requestBody", {}).get("content", {}).values():
         yield f"<p>Send {_type(content['schema'])}.</p>"
+        yield from _fields(content["schema"])
     answers = [
         (escape(status), escape(answer.get("description", "")), _content(answer))
         for status, answer in operation.get("responses", {}).items()
@@ -82,6 +83,11 @@ def _operation(method: str, path: str, operation: Schema) -> Iterator[str]:
 
 def _schema(name: str, schema: Schema) -> Iterator[str]:
     yield f'<h3 id="{escape(name)}">{escape(name)}</h3>'
+    yield from _fields(schema)
+
+
+def _fields(schema: Schema) -> Iterator[str]:
+    """What a value that is described in place consists of; nothing where it only is named."""
     if "description" in schema:
         yield f"<p>{escape(schema['description'])}</p>"
     if "enum" in schema:

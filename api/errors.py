@@ -48,9 +48,19 @@ _RULES: Final = {
     "string_too_long": "is too long",
     "string_too_short": "must not be empty",
     "json_invalid": "is not JSON",
-    "model_attributes_type": "must be a JSON object",
+    "model_attributes_type": "must be a JSON object, sent as Content-Type: application/json",
     "model_type": "must be a JSON object",
     "dict_type": "must be a JSON object",
+    "list_type": "must be a list",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "greater_than_equal": "is too small",
+    "less_than_equal": "is too large",
+    "too_long": "has too many entries",
+    "too_short": "must not be empty",
+    "enum": "is not one of those that are listed in the description",
+    "string_unicode": "has half a character",
 }
 """Pydantic's error type -> our words. Its own can quote what was sent."""
 _DETAILS: Final = {
@@ -73,7 +83,18 @@ def problem(
     slug: str | None = None,
     errors: Sequence[dict[str, str]] = (),
 ) -> Response:
-    """A problem details response.
+    """The response that `problem_details` with these arguments makes."""
+    return problem_response(problem_details(status, detail, slug=slug, errors=errors))
+
+
+def problem_details(
+    status: HTTPStatus,
+    detail: str,
+    *,
+    slug: str | None = None,
+    errors: Sequence[dict[str, str]] = (),
+) -> dict[str, Any]:
+    """What went wrong, in the form of RFC 9457.
 
     Args:
         status: HTTP status.
@@ -87,10 +108,13 @@ def problem(
         "status": int(status),
         "detail": detail,
     }
-    if errors:
-        content["errors"] = list(errors)
-    headers = _HEADERS.get(status)
-    return Response(orjson.dumps(content), int(status), headers, PROBLEM_JSON)
+    return content | {"errors": list(errors)} if errors else content
+
+
+def problem_response(content: dict[str, Any]) -> Response:
+    """Problem details as a response; one that waiting can cure says how long to wait."""
+    status = HTTPStatus(content["status"])
+    return Response(orjson.dumps(content), int(status), _HEADERS.get(status), PROBLEM_JSON)
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -108,7 +132,12 @@ def status_of(error: MpiError) -> HTTPStatus:
 
 def refusal(error: MpiError) -> Response:
     """One of our errors as a problem."""
-    return problem(status_of(error), str(error), slug=_slug(type(error).__name__))
+    return problem_response(problem_of(error))
+
+
+def problem_of(error: MpiError) -> dict[str, Any]:
+    """One of our errors as problem details; the sentence is safe to show to anyone."""
+    return problem_details(status_of(error), str(error), slug=_slug(type(error).__name__))
 
 
 def _refuse(_request: Request, error: Exception) -> Response:

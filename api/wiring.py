@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, FastAPI, Request
 
 from api.access import Access, open_access, passing_access
 from api.counters import count_candidates
 from mpi.clock import Clock, SystemClock
-from mpi.config import Settings, read_settings, read_source_systems
+from mpi.config import Settings, SourceSystem, read_settings, read_source_systems
 from mpi.domain.identifiers import PersonId
-from mpi.domain.policy import Permit, Role
-from mpi.errors import Forbidden, InvalidInput, Unavailable
+from mpi.domain.policy import Duty, Permit, Role
+from mpi.errors import InvalidInput, Unavailable
 from mpi.services.answers import Answer
 from mpi.services.ask import ask
 from mpi.services.behind import Behind, steps_behind
@@ -22,6 +22,7 @@ from mpi.services.clients import Client, ClientDirectory, audit_grant
 from mpi.services.disclosure import Disclosable, Recipient
 from mpi.services.figures import Figure, figures
 from mpi.services.linkage_index import LinkageIndex, compile_linkage_index, require_release_in_force
+from mpi.services.prepare import prepare_store, rest_garbage_collector
 from mpi.services.webhooks import Deliverer
 from mpi.services.who_saw import who_saw
 from mpi.settings import listed
@@ -29,6 +30,9 @@ from mpi.storage.audit import AuditEvent
 from mpi.storage.engine import Store, open_store
 from mpi.storage.releases import read_release, release_in_force
 from mpi.storage.unit_of_work import reading, require_writable, writing
+from mpi.storage.writer import Writer
+
+Result = TypeVar("Result")
 
 PURPOSE_HEADER: Final = "x-purpose-of-use"
 PURPOSES: Final = frozenset({"TREAT", "ETREAT", "BTG", "HOPERAT", "PATRQT", "HSYSADMIN"})
@@ -42,10 +46,16 @@ class Service:
     store: Store
     index: LinkageIndex
     clock: Clock
+    sources: Mapping[str, SourceSystem] = field(default_factory=dict)
+    """The source systems that may register records, by name."""
     access: Access | None = None
     """Who may call; None: keys of this process alone."""
     behind: Behind | None = None
     """Work behind the requests; None where nobody waits for it."""
+    writer: Writer = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "writer", Writer(self.store))
 
     def ask(
         self, action: str, recipient: Recipient, look_up: Callable[..., Disclosable], *asked: Any
@@ -76,6 +86,15 @@ class Service:
         with reading(self.store) as unit:
             return figures(unit, now=self.clock.now())
 
+    def act(self, use_case: Callable[..., Result], *said: Any, **options: Any) -> Result:
+        """What came of a use case that writes: `use_case(writer, index, *said, clock=...)`."""
+        return use_case(self.writer, self.index, *said, clock=self.clock, **options)
+
+    def close(self) -> None:
+        """Finish what was submitted and give the connections back."""
+        self.writer.close()
+        self.store.close()
+
     def check_ready(self) -> None:
         """Raise the reason why questions cannot be answered now: no audit, no answer."""
         with reading(self.store) as unit:
@@ -87,23 +106,27 @@ class Service:
 
 
 def open_service(settings: Settings | None = None, clock: Clock | None = None) -> Service:
-    """Open what the settings name.
+    """Open what the settings name, ready for records to be registered.
 
     Raises:
         MpiError: If settings, store or release are missing or wrong, in one sentence.
     """
-    chosen = settings or read_settings()
-    release = read_release(release_in_force(chosen.release_folder))
-    sources: dict[str, frozenset[str]] = {}
-    for source in read_source_systems(chosen.sources_folder).values():
-        sources[source.ods_code] = sources.get(source.ods_code, frozenset()) | {source.name}
-    store, told = open_store(chosen.database_url), clock or SystemClock()
+    chosen, told = settings or read_settings(), clock or SystemClock()
+    sources = read_source_systems(chosen.sources_folder)
+    index = compile_linkage_index(read_release(release_in_force(chosen.release_folder)), sources)
+    store = open_store(chosen.database_url)
+    prepare_store(store, index, sources, clock=told)
+    rest_garbage_collector()
+    owned: dict[str, frozenset[str]] = {}
+    for source in sources.values():
+        owned[source.ods_code] = owned.get(source.ods_code, frozenset()) | {source.name}
     return Service(
         store=store,
-        index=compile_linkage_index(release),
+        index=index,
         clock=told,
+        sources=sources,
         behind=_behind(store, told, chosen),
-        access=open_access(ClientDirectory(store, sources), chosen),
+        access=open_access(ClientDirectory(store, owned), chosen),
     )
 
 
@@ -139,6 +162,7 @@ def _recipient(request: Request) -> Recipient:
         request_id=request.state.request_id,
         organisation=permit.principal.organisation,
         duties=permit.duties,
+        sources=permit.principal.sources if Duty.OWN_SOURCES in permit.duties else None,
     )
 
 
@@ -152,12 +176,5 @@ def _purpose(request: Request, roles: frozenset[Role]) -> str:
     return stated
 
 
-def require_source(permit: Permit, source: str) -> None:
-    """Raise Forbidden unless records of a source system named in a body may be acted on."""
-    if not permit.allows_source(source):
-        raise Forbidden("source: belongs to another organisation")
-
-
 Served = Annotated[Service, Depends(_service)]
 Told = Annotated[Recipient, Depends(_recipient)]
-Permitted = Annotated[Permit, Depends(_permit)]

@@ -12,6 +12,9 @@ HISTORY_VALUES_MAX: Final = 16
 """Values of one field that a record brings to a comparison, the most recent first."""
 BLOCKING_KEYS_MAX: Final = 256
 """Keys of one record under one blocking rule; those of stop-listed ones not counted."""
+FIELD_ENTRIES_MAX: Final = 100
+"""Earlier names, earlier addresses, further telephones or related people in one statement."""
+REQUEST_KEY_CHARACTERS_MAX: Final = 200
 BATCH_RECORDS_MAX: Final = 1_000
 PAGE_ITEMS_MAX: Final = 100
 REQUEST_BYTES_MAX: Final = 1_048_576

@@ -27,7 +27,7 @@ def token_of(
     service, access = app.state.service, app.state.access
     now = service.clock.now()
     client = Client(
-        id="-".join([*sorted(roles), organisation, *sources]),
+        id="-".join([*sorted(roles), organisation, *sources])[:64].rstrip("-"),
         organisation=organisation,
         roles=frozenset(roles),
         sources=frozenset(sources),

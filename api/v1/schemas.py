@@ -94,6 +94,33 @@ class ExplanationStepView(BaseModel):
     running_bits: float
 
 
+class ExplainRequest(BaseModel):
+    """Two records that live."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"left": RECORD_EXAMPLE, "right": "poole-council:P445"}]},
+    )
+
+    left: Text = Field(description="`source:local_id`")
+    right: Text
+
+
+class ExplainResponse(BaseModel):
+    """The evidence for and against two records being one person's."""
+
+    left: str
+    right: str
+    person_ids: list[str | None] = Field(description="Of the left and of the right record.")
+    match_weight_bits: float
+    veto: VetoReason | None = Field(description="Between the two records alone.")
+    prior_bits: float
+    steps: list[ExplanationStepView]
+    link_bits: float
+    review_bits: float
+    model_digest: str
+
+
 class EvidenceView(BaseModel):
     """Why a person answers a question asked by demographics."""
 
@@ -109,10 +136,17 @@ class EvidenceView(BaseModel):
     )
 
 
+PARTED: Final[Any] = Field(
+    description="Persons that it was one with until a split that no decision caused and no steward "
+    "has looked at: take care."
+)
+
+
 class PersonView(BaseModel):
     """One live person with the golden record."""
 
     person_id: str = Field(examples=[PERSON_ID_EXAMPLE])
+    recently_parted_from: list[str] = PARTED
     golden: dict[str, Any]
     evidence: EvidenceView | None = None
 
@@ -136,8 +170,18 @@ class PersonResponse(BaseModel):
     asked_id: str | None = Field(description="The id asked about, if no longer in use.")
     is_closed: bool
     went_to: list[str] = Field(description="Who holds the records of a closed id.")
+    recently_parted_from: list[str] = PARTED
     golden: dict[str, Any]
     model_digest: str
+
+
+class PersonThenResponse(BaseModel):
+    """A person as the index knew it at an instant; without records if it had none then."""
+
+    person_id: str
+    as_of: datetime
+    golden: dict[str, Any]
+    records: list[str]
 
 
 class CrossReferenceView(BaseModel):

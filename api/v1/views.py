@@ -11,15 +11,18 @@ from mpi.services.answers import (
     Answer,
     CrossReferences,
     Evidence,
+    Explanation,
     ExplanationStep,
+    PairExplanation,
     PersonAnswer,
     RecordAnswer,
 )
 
 
-def json_response(content: dict[str, Any]) -> Response:
-    """The content as JSON."""
-    return Response(orjson.dumps(content, option=orjson.OPT_UTC_Z), media_type="application/json")
+def json_response(content: object) -> Response:
+    """Plain values and answers of services as JSON; a record's key is `source:local_id`."""
+    text = orjson.dumps(content, default=str, option=orjson.OPT_UTC_Z)
+    return Response(text, media_type="application/json")
 
 
 def resolve_view(answer: Answer) -> dict[str, Any]:
@@ -41,6 +44,7 @@ def person_view(answer: Answer) -> dict[str, Any]:
         "asked_id": answer.asked_id,
         "is_closed": answer.is_closed,
         "went_to": [each.person_id for each in answer.persons] if answer.is_closed else [],
+        "recently_parted_from": person.recently_parted_from if person else [],
         "golden": person.golden if person else {},
         "model_digest": answer.model_digest,
     }
@@ -78,9 +82,25 @@ def record_view(answer: RecordAnswer) -> dict[str, Any]:
     }
 
 
+def explained_view(answer: PairExplanation) -> dict[str, Any]:
+    """See `ExplainResponse`."""
+    return {
+        "left": answer.left,
+        "right": answer.right,
+        "person_ids": answer.person_ids,
+        "match_weight_bits": answer.explanation.match_weight_bits,
+        "veto": answer.veto,
+        **_explanation(answer.explanation),
+        "link_bits": answer.link_bits,
+        "review_bits": answer.review_bits,
+        "model_digest": answer.model_digest,
+    }
+
+
 def _person(person: PersonAnswer) -> dict[str, Any]:
     return {
         "person_id": person.person_id,
+        "recently_parted_from": person.recently_parted_from,
         "golden": person.golden,
         "evidence": _evidence(person.evidence) if person.evidence else None,
     }
@@ -93,8 +113,14 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
         "match_probability": evidence.match_probability,
         "record": str(evidence.record),
         "veto": evidence.veto,
-        "prior_bits": evidence.explanation.prior_bits,
-        "steps": [_step(step) for step in evidence.explanation.steps],
+        **_explanation(evidence.explanation),
+    }
+
+
+def _explanation(explanation: Explanation) -> dict[str, Any]:
+    return {
+        "prior_bits": explanation.prior_bits,
+        "steps": [_step(step) for step in explanation.steps],
     }
 
 

@@ -100,8 +100,12 @@ def open_desk(settings: Settings) -> Desk:
     store = open_store(settings.database_url)
     with reading(store) as unit:
         require_release_in_force(unit, release.digest)
-    recipient = Recipient(actor=command_line_actor(), purpose=PURPOSE)
-    return Desk(store, compile_linkage_index(release), recipient, SystemClock())
+    return Desk(store, compile_linkage_index(release), own_recipient(), SystemClock())
+
+
+def own_recipient() -> Recipient:
+    """Whoever runs the command."""
+    return Recipient(actor=command_line_actor(), purpose=PURPOSE)
 
 
 def resolved_view(resolved: Resolved) -> dict[str, Any]:

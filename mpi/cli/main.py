@@ -28,6 +28,7 @@ from mpi.cli import (
     demo,
     measure,
     region,
+    register,
     server,
     store,
     webhooks,
@@ -53,10 +54,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-_GROUPS: Final = (
-    demo, region, batch, measure, check, ask, server, store, clients, audit, webhooks, backup,
-)  # fmt: skip
-for group in _GROUPS:
+GROUPS: Final = (
+    demo,
+    region,
+    batch,
+    measure,
+    check,
+    register,
+    ask,
+    server,
+    store,
+    clients,
+    audit,
+    webhooks,
+    backup,
+)
+for group in GROUPS:
     group.add_commands(app)
 
 

@@ -38,11 +38,12 @@ def serve(
     Callers show tokens. On this machine a server without keys makes some for trying out and prints
     a token; beyond it, it needs real keys (mpi init) and TLS, its own or a declared proxy's.
     """
-    from mpi.cli.answering import open_desk
+    from mpi.cli.registering import opened_for_writing
 
     settings = chosen_settings(database_url)
     check_exposure(settings, host, workers=workers)
-    open_desk(settings).store.close()
+    with opened_for_writing(settings):
+        pass  # What is wrong is told here in one sentence, and not by every worker.
     _prepare_keys(settings, is_local=is_loopback(host))
     os.environ["MPI_DATABASE_URL"] = settings.database_url
     scheme = "https" if settings.tls_certificate else "http"

@@ -113,6 +113,7 @@ _SEEKERS: Final = {Role.INTEGRATION: _UNIQUE, Role.VIEW: _UNIQUE, Role.STEWARD: 
 _READERS: Final = {Role.INTEGRATION: _NONE, Role.VIEW: _NONE, Role.STEWARD: _NONE}
 _OWNERS: Final = {Role.INTEGRATION: _OWN}
 _STEWARDS: Final = {Role.STEWARD: _NONE}
+_AUDITORS: Final = {Role.AUDITOR: _NONE}
 
 POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
     {
@@ -138,7 +139,45 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
             shows_people=True,
             roles={Role.INTEGRATION: _OWN, Role.VIEW: _NONE, Role.STEWARD: _NONE},
         ),
-        "list_disclosures": Rule(what="read who saw a person", roles={Role.AUDITOR: _NONE}),
+        "explain": Rule(what="read why two records are one person's", roles=_STEWARDS),
+        "read_record_history": Rule(
+            what="read what a record said and whose it was",
+            shows_people=True,
+            roles={Role.INTEGRATION: _OWN, Role.STEWARD: _NONE},
+        ),
+        "read_person_history": Rule(
+            what="read which records a person had", roles=_STEWARDS | _AUDITORS
+        ),
+        "list_changes": Rule(what="follow the change feed", roles=_READERS | _AUDITORS),
+        "register_record": Rule(what="say something of a record", roles=_OWNERS, changes=True),
+        "register_batch": Rule(what="say something of many records", roles=_OWNERS, changes=True),
+        "delete_record": Rule(what="delete a record", roles=_OWNERS, changes=True),
+        "merge_record": Rule(what="merge two of its records", roles=_OWNERS, changes=True),
+        "take_merge_back": Rule(what="take that back", roles=_OWNERS, changes=True),
+        "list_tasks": Rule(what="list the questions for stewards", roles=_STEWARDS),
+        "read_task": Rule(what="read a question", roles=_STEWARDS, shows_people=True),
+        **{
+            f"{verb}_task": Rule(what=f"{verb} a question", roles=_STEWARDS, changes=True)
+            for verb in ("claim", "release", "park", "note", "decide", "preview")
+        },
+        "list_decisions": Rule(what="list decisions", roles=_STEWARDS | _AUDITORS),
+        "read_decision": Rule(what="read a decision", roles=_STEWARDS | _AUDITORS),
+        "decide": Rule(what="decide", roles=_STEWARDS, changes=True),
+        "preview_decision": Rule(what="see what that would do", roles=_STEWARDS),
+        "retract_decision": Rule(what="take a decision back", roles=_STEWARDS, changes=True),
+        "preview_retraction": Rule(what="see what that would do", roles=_STEWARDS),
+        "judge_version": Rule(what="judge a held version", roles=_STEWARDS, changes=True),
+        "preview_verdict": Rule(what="see what that would do", roles=_STEWARDS),
+        "merge_persons": Rule(
+            what="decide that two persons are one", roles=_STEWARDS, changes=True
+        ),
+        "split_person": Rule(what="decide that a person is two", roles=_STEWARDS, changes=True),
+        "state_nhs_number": Rule(
+            what="dispute or supersede a number", roles=_STEWARDS, changes=True
+        ),
+        "preview_nhs_number": Rule(what="see what that would do", roles=_STEWARDS),
+        "retract_nhs_number": Rule(what="take that back", roles=_STEWARDS, changes=True),
+        "list_disclosures": Rule(what="read who saw a person", roles=_AUDITORS),
     }
 )
 

@@ -18,11 +18,12 @@ from mpi.domain.demographics import (
 )
 from mpi.domain.identifiers import RecordKey
 
-_NESTED = {
+PART_TYPES = {
     "previous_names": PreviousName,
     "previous_addresses": PreviousAddress,
     "related_people": RelatedPerson,
 }
+"""The fields of `Demographics` that hold several parts each, and what the parts are."""
 
 
 DELETION: Final = "deleted"
@@ -93,7 +94,7 @@ def demographics_to_dict(demographics: Demographics) -> dict[str, Any]:
         value = getattr(demographics, name)
         if value is None or value == ():
             continue
-        if name in _NESTED:
+        if name in PART_TYPES:
             value = [_part_to_dict(part) for part in value]
         elif isinstance(value, tuple):
             value = list(value)
@@ -104,7 +105,7 @@ def demographics_to_dict(demographics: Demographics) -> dict[str, Any]:
 def demographics_from_dict(content: Mapping[str, Any]) -> Demographics:
     """The inverse of `demographics_to_dict`; keys must be fields of `Demographics`."""
     values = dict(content)
-    for name, part_type in _NESTED.items():
+    for name, part_type in PART_TYPES.items():
         if name in values:
             values[name] = tuple(part_type(**part) for part in values[name])
     if "other_phones" in values:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +23,14 @@ __all__ = [
     "PairExplanation",
     "PersonAnswer",
     "RecordAnswer",
+    "Seen",
+    "seen_records",
 ]
+
+
+Seen = Mapping[PersonId | None, Mapping[str, str]]
+"""Person -> record key -> digest of the version shown, empty where only the key was. It is by these
+that an event of the audit trail is found again when the person was merged or split since."""
 
 
 class Grade(StrEnum):
@@ -60,6 +67,19 @@ class PersonAnswer:
     """The golden record, as its JSON has it."""
     evidence: Evidence | None = None
     """None where the question was an identifier."""
+    recently_parted_from: tuple[PersonId, ...] = ()
+    """Persons that it was one with until a split that no decision caused and no steward has
+    looked at."""
+
+    @property
+    def seen(self) -> Mapping[str, str]:
+        """The record versions that are quoted, as in `Seen`."""
+        shown = {str(self.evidence.record): ""} if self.evidence else {}
+        for told in self.golden.values():
+            for each in told if isinstance(told, list) else (told,):
+                if isinstance(each, Mapping) and "record" in each:
+                    shown[each["record"]] = each["version"]
+        return shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +97,14 @@ class Answer:
     """Records scored for the answer; None where none had to be."""
     is_closed: bool = False
     """None of the asked id's records is left; `persons` says where they went."""
+
+    @property
+    def seen(self) -> Seen:
+        return {person.person_id: person.seen for person in self.persons}
+
+    @property
+    def person_ids(self) -> tuple[PersonId, ...]:
+        return tuple(person.person_id for person in self.persons)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +126,14 @@ class CrossReferences:
     asked_id: PersonId | None
     records: tuple[CrossReference, ...]
 
+    @property
+    def seen(self) -> Seen:
+        return {self.person_id: {str(each.record): "" for each in self.records}}
+
+    @property
+    def person_ids(self) -> tuple[PersonId, ...]:
+        return (self.person_id,)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordAnswer:
@@ -110,6 +146,14 @@ class RecordAnswer:
     registered_at: datetime
     content: Mapping[str, Any]
     """`demographics_to_dict` of the live version; empty unless live."""
+
+    @property
+    def seen(self) -> Seen:
+        return {self.person_id: {str(self.record): ""}}
+
+    @property
+    def person_ids(self) -> tuple[PersonId | None, ...]:
+        return (self.person_id,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,3 +170,15 @@ class PairExplanation:
     link_bits: float
     review_bits: float
     model_digest: str
+
+    @property
+    def seen(self) -> Seen:
+        return seen_records(zip(self.person_ids, (self.left, self.right), strict=True))
+
+
+def seen_records(shown: Iterable[tuple[PersonId | None, RecordKey]]) -> Seen:
+    """The records that an answer shows of each person."""
+    seen: dict[PersonId | None, dict[str, str]] = {}
+    for person_id, record in shown:
+        seen.setdefault(person_id, {})[str(record)] = ""
+    return seen

@@ -20,8 +20,8 @@ from mpi.services.register import (
     Registered,
     outcome_of,
     registered_as,
-    require_known_source,
     require_past,
+    require_source,
     unchanged,
 )
 from mpi.services.restate import record_keys
@@ -59,7 +59,7 @@ def delete_record(
         UnknownRecord: If there never was such a record.
         InvalidRecord: If the event lies in the future.
     """
-    require_known_source(index, key)
+    require_source(index, key, recipient)
     require_past(event_at, clock)
     version = RecordVersion(
         key=key,
@@ -97,7 +97,7 @@ def merge_records(
         InvalidRecord: If the two are one record, or of two sources.
         Conflict: If the retired one was merged into another, or the survivor into it.
     """
-    require_known_source(index, retired)
+    require_source(index, retired, recipient)
     if retired.source != survivor.source or retired == survivor:
         raise InvalidRecord("into: must be another record of the same source")
     act = Act(index, recipient, clock, action="merge", reason="source_merge", is_explained=True)
@@ -113,7 +113,7 @@ def unmerge_record(
         UnknownRecord: If there never was such a record.
         Conflict: If it is not merged.
     """
-    require_known_source(index, retired)
+    require_source(index, retired, recipient)
     act = Act(index, recipient, clock, action="unmerge", reason="source_unmerge", is_explained=True)
     return writer.run(lambda unit, locks: _unmerge(unit, locks, act, retired))
 

@@ -6,7 +6,7 @@ from mpi.domain.identifiers import PersonId, RecordKey
 from mpi.services.answers import CrossReference, CrossReferences, RecordAnswer
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.resolve import resolve_by_person_id
-from mpi.storage.links import list_links
+from mpi.storage.links import StoredLink, list_links
 from mpi.storage.records import get_record, list_live_contents, list_records
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -24,16 +24,19 @@ def cross_references(unit: UnitOfWork, index: LinkageIndex, person_id: PersonId)
     return CrossReferences(
         person_id=current,
         asked_id=answer.asked_id,
-        records=tuple(
-            CrossReference(
-                record=stored.link.record,
-                origin=stored.link.origin,
-                match_weight_bits=stored.link.match_weight_bits,
-                model_digest=stored.link.model_digest,
-                linked_at=stored.link.valid_from,
-            )
-            for stored in list_links(unit, current)
-        ),
+        records=tuple(map(cross_reference_of, list_links(unit, current))),
+    )
+
+
+def cross_reference_of(stored: StoredLink) -> CrossReference:
+    """A link as a cross-reference."""
+    link = stored.link
+    return CrossReference(
+        record=link.record,
+        origin=link.origin,
+        match_weight_bits=link.match_weight_bits,
+        model_digest=link.model_digest,
+        linked_at=link.valid_from,
     )
 
 

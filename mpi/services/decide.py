@@ -6,26 +6,27 @@ other: the touched part of the graph is judged anew with it, and without it once
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mpi.clock import Clock
-from mpi.domain.identifiers import RecordKey
+from mpi.domain.identifiers import PersonId, RecordKey
 from mpi.domain.links import DecisionKind
 from mpi.errors import DecisionViolated, InvalidInput, StaleVersion
 from mpi.services.act import Act, carry_out
 from mpi.services.cause import Cause
 from mpi.services.decided import Decided, decided_as, locked_world, run_act
 from mpi.services.disclosure import Recipient
-from mpi.services.evidence import evidence_between
+from mpi.services.evidence import evidence_between, require_same_evidence
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.restate import record_keys
-from mpi.services.review import AnsweredTask, answer_task
+from mpi.services.review import AnsweredTask, answer_task, require_answerable
 from mpi.services.world import World
 from mpi.standardise.numbers import standardise_nhs_number
 from mpi.storage.decisions import add_decision
 from mpi.storage.graph import survivors_of
-from mpi.storage.locks import Locks
+from mpi.storage.links import list_links
+from mpi.storage.locks import Locks, MustRetry
 from mpi.storage.number_statuses import (
     StatedNumber,
     add_number_status,
@@ -33,10 +34,14 @@ from mpi.storage.number_statuses import (
     holders_of,
     is_successor_of,
 )
+from mpi.storage.persons import get_person
 from mpi.storage.records import get_record
-from mpi.storage.tables import NumberStatus
+from mpi.storage.tables import NumberStatus, PersonState
 from mpi.storage.unit_of_work import UnitOfWork
 from mpi.storage.writer import Writer
+
+Named = RecordKey | PersonId
+"""A record, or a live person: then the records that it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +49,8 @@ class Proposal:
     """What a steward says about the records of two persons."""
 
     kind: DecisionKind
-    left: tuple[RecordKey, ...]
-    right: tuple[RecordKey, ...]
+    left: tuple[Named, ...]
+    right: tuple[Named, ...]
     reason: str
     supersedes: Mapping[str, str] = field(default_factory=dict)
     """NHS number -> the number that takes its place."""
@@ -55,6 +60,8 @@ class Proposal:
     """Of what the steward saw; None if that is not to be checked."""
     task: AnsweredTask | None = None
     """The task that it answers."""
+    is_split: bool = False
+    """`left` is a person of whom `right` are some records: the others stay on the left."""
 
 
 def decide(
@@ -77,7 +84,7 @@ def decide(
         is_preview: Undo everything and only tell what it would have been.
 
     Raises:
-        UnknownRecord, UnknownTask: If what is named does not exist.
+        UnknownRecord, UnknownPerson, UnknownTask: If what is named does not exist.
         InvalidInput: If the two sides overlap, or hold two trusted numbers and it is not said
             which of them is right.
         DecisionViolated: If a decision in force says the opposite.
@@ -86,7 +93,7 @@ def decide(
     reason = f"decided_{proposal.kind}"
     act = Act(index, recipient, clock, action="decide", reason=reason, is_explained=True)
     return run_act(
-        writer, lambda unit, locks: _decide(unit, locks, act, proposal), is_preview=is_preview
+        writer, act, lambda unit, locks: _decide(unit, locks, act, proposal), is_preview=is_preview
     )
 
 
@@ -104,11 +111,14 @@ class _Sides:
 
 
 def _decide(unit: UnitOfWork, locks: Locks, act: Act, proposal: Proposal) -> Decided:
+    if proposal.task:
+        require_answerable(unit, proposal.task, act.recipient.actor, at=act.clock.now())
     sides = _sides(unit, proposal)
     world = locked_world(unit, locks, act, sides.all)
+    if _sides(unit, proposal) != sides:
+        raise MustRetry(locks.wanted)  # A person got or lost a record before we had the locks.
     evidence = evidence_between(world, act.index, sides.left, sides.right)
-    if proposal.evidence_digest not in (None, evidence.digest):
-        raise StaleVersion("evidence_digest: the evidence has changed since it was shown")
+    require_same_evidence(proposal.evidence_digest, evidence)
     _refuse_contradiction(world, proposal.kind, sides)
     successions = _successions(proposal)
     if proposal.kind is DecisionKind.SAME:
@@ -141,6 +151,10 @@ def _sides(unit: UnitOfWork, proposal: Proposal) -> _Sides:
     left, right, wrong = (
         _numbers(unit, keys) for keys in (proposal.left, proposal.right, proposal.wrong_numbers)
     )
+    if proposal.is_split:
+        if not right <= left:
+            raise InvalidInput("records: must all belong to the person")
+        left -= right
     if not left or not right or left & right:
         raise InvalidInput("left, right: each must name a record, and none may be on both sides")
     if not wrong <= left | right:
@@ -148,9 +162,20 @@ def _sides(unit: UnitOfWork, proposal: Proposal) -> _Sides:
     return _Sides(left, right, wrong)
 
 
-def _numbers(unit: UnitOfWork, keys: tuple[RecordKey, ...]) -> frozenset[int]:
-    numbers = [get_record(unit, key).number for key in keys]
+def _numbers(unit: UnitOfWork, named: Iterable[Named]) -> frozenset[int]:
+    numbers: set[int] = set()
+    for each in named:
+        if isinstance(each, RecordKey):
+            numbers.add(get_record(unit, each).number)
+        else:
+            numbers |= _records_of(unit, each)
     return frozenset(survivors_of(unit, numbers).values())
+
+
+def _records_of(unit: UnitOfWork, person_id: PersonId) -> set[int]:
+    if get_person(unit, person_id).state is not PersonState.LIVE:
+        raise StaleVersion("person_id: it is no longer in use; read it to learn who is meant now")
+    return {stored.number for stored in list_links(unit, person_id)}
 
 
 def _refuse_contradiction(world: World, kind: DecisionKind, sides: _Sides) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from mpi.domain.identifiers import PersonId, RecordKey
 from mpi.services.act import Act, Carried
+from mpi.services.disclosure import audit_disclosure
 from mpi.services.restate import record_keys
 from mpi.services.world import World, read_world
 from mpi.storage.locks import Locks
@@ -20,7 +21,7 @@ class Decided:
     """What a decision, or taking it back, did to whom; ids only."""
 
     decision: int
-    """0 in a preview."""
+    """0 in a preview, and where something else than a decision did it."""
     evidence_digest: str | None
     """Of what there was to see."""
     before: Mapping[PersonId, tuple[RecordKey, ...]]
@@ -34,9 +35,12 @@ class Decided:
 
 
 def run_act(
-    writer: Writer, work: Callable[[UnitOfWork, Locks], Decided], *, is_preview: bool
+    writer: Writer, act: Act, work: Callable[[UnitOfWork, Locks], Decided], *, is_preview: bool
 ) -> Decided:
-    """Run a steward's act; a preview undoes it and tells what it would have been."""
+    """Run a steward's act; a preview undoes it and tells what it would have been.
+
+    What a preview tells is audited by itself, because its own trail is undone with it.
+    """
 
     def preview(unit: UnitOfWork, locks: Locks) -> Decided:
         raise _Undone(work(unit, locks))
@@ -46,7 +50,14 @@ def run_act(
     try:
         return writer.run(preview)
     except _Undone as undone:
-        return replace(undone.result, decision=0)
+        told = replace(undone.result, decision=0)
+    persons, at = sorted({*told.before, *told.after}), act.clock.now()
+    writer.run(
+        lambda unit, _: audit_disclosure(
+            unit, f"preview_{act.action}", act.recipient, persons, at=at
+        )
+    )
+    return told
 
 
 def locked_world(unit: UnitOfWork, locks: Locks, act: Act, records: set[int]) -> World:

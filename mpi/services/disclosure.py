@@ -6,25 +6,26 @@ restricted records will take fields, records and persons out of answers here too
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from mpi.domain.identifiers import PersonId
 from mpi.domain.policy import Duty
-from mpi.services.answers import (
-    Answer,
-    CrossReferences,
-    Grade,
-    PairExplanation,
-    PersonAnswer,
-    RecordAnswer,
-)
+from mpi.services.answers import Answer, Grade, PersonAnswer, Seen
 from mpi.storage.audit import AuditEvent, add_audit_events
 from mpi.storage.unit_of_work import UnitOfWork
 
-Disclosable = TypeVar("Disclosable", Answer, CrossReferences, RecordAnswer, PairExplanation)
+
+class Disclosing(Protocol):
+    """An answer: it says itself whom it discloses, and, as `seen`, by which record versions."""
+
+    @property
+    def person_ids(self) -> Sequence[PersonId | None]: ...
+
+
+Disclosable = TypeVar("Disclosable", bound=Disclosing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +39,14 @@ class Recipient:
     """ODS code."""
     duties: frozenset[Duty] = frozenset()
     """What the permission to ask is bound to."""
+    sources: frozenset[str] | None = None
+    """The source systems whose records it may change; None for all."""
 
 
 def disclosed(answer: Disclosable, recipient: Recipient) -> Disclosable:
     """The part of an answer that this recipient may see."""
     if isinstance(answer, Answer) and Duty.UNIQUE_MATCH in recipient.duties:
-        return _unique(answer)
+        return cast(Disclosable, _unique(answer))
     return answer
 
 
@@ -59,46 +62,14 @@ def _is_certain(person: PersonAnswer) -> bool:
     return person.evidence is None or person.evidence.grade is Grade.CERTAIN
 
 
-def person_ids_in(answer: Disclosable) -> list[PersonId]:
+def person_ids_in(answer: Disclosing) -> list[PersonId]:
     """Everyone whom an answer discloses."""
-    if isinstance(answer, Answer):
-        return [person.person_id for person in answer.persons]
-    if isinstance(answer, CrossReferences):
-        return [answer.person_id]
-    if isinstance(answer, RecordAnswer):
-        return [answer.person_id] if answer.person_id else []
     return list(dict.fromkeys(filter(None, answer.person_ids)))
 
 
-def seen_in(answer: Disclosable) -> dict[PersonId | None, dict[str, str]]:
-    """The record versions from which each person's part of an answer was made.
-
-    Returns:
-        Person -> record key -> digest of the version, empty where only the key was shown. It is by
-        these that an event is found again when the person was merged or split since.
-    """
-    if isinstance(answer, Answer):
-        return {person.person_id: _seen_of(person) for person in answer.persons}
-    if isinstance(answer, CrossReferences):
-        return {answer.person_id: {str(each.record): "" for each in answer.records}}
-    if isinstance(answer, RecordAnswer):
-        return {answer.person_id: {str(answer.record): ""}}
-    keys = (answer.left, answer.right)
-    seen: dict[PersonId | None, dict[str, str]] = {}
-    for person_id, key in zip(answer.person_ids, keys, strict=True):
-        seen.setdefault(person_id, {})[str(key)] = ""
-    return seen
-
-
-def _seen_of(person: PersonAnswer) -> dict[str, str]:
-    seen = {str(person.evidence.record): ""} if person.evidence else {}
-    for told in person.golden.values():
-        entries: Iterable[Any] = told if isinstance(told, list) else (told,)
-        seen |= {
-            each["record"]: each["version"]
-            for each in entries
-            if isinstance(each, Mapping) and "record" in each
-        }
+def seen_in(answer: Disclosing) -> Seen:
+    """The record versions from which each person's part of an answer was made, if it shows any."""
+    seen: Seen = getattr(answer, "seen", {})
     return seen
 
 
@@ -109,7 +80,7 @@ def audit_disclosure(
     person_ids: Sequence[PersonId],
     *,
     at: datetime,
-    seen: Mapping[PersonId | None, Mapping[str, str]] | None = None,
+    seen: Seen | None = None,
     detail: Mapping[str, int | str | bool] | None = None,
 ) -> None:
     """Record what was asked and each person who was disclosed, before the answer leaves.
@@ -144,8 +115,6 @@ def audit_disclosure(
     )
 
 
-def _seen_detail(
-    seen: Mapping[PersonId | None, Mapping[str, str]] | None, person_id: PersonId | None
-) -> dict[str, Any]:
+def _seen_detail(seen: Seen | None, person_id: PersonId | None) -> dict[str, Any]:
     found = seen.get(person_id) if seen else None
     return {"seen": found} if found else {}

@@ -8,12 +8,12 @@ from mpi.clock import Clock
 from mpi.domain.identifiers import RecordKey
 from mpi.domain.links import DecisionKind
 from mpi.domain.records import VersionVerdict
-from mpi.errors import Conflict, UnknownRecord
+from mpi.errors import Conflict, InvalidInput, UnknownRecord
 from mpi.services.act import Act, carry_out
 from mpi.services.decided import Decided, decided_as, run_act
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex
-from mpi.services.review import AnsweredTask, answer_task
+from mpi.services.review import AnsweredTask, answer_task, require_answerable
 from mpi.storage.decisions import add_decision, add_version_decision
 from mpi.storage.graph import list_family, survivors_of
 from mpi.storage.locks import Locks
@@ -34,8 +34,8 @@ class Verdict:
     """What a steward says about a held version."""
 
     record: RecordKey
-    version: str
-    """Digest of the version."""
+    version: str | None
+    """Digest of the version; None if the record has only one that is held."""
     verdict: VersionVerdict
     reason: str
     task: AnsweredTask | None = None
@@ -62,6 +62,7 @@ def judge_version(
 
     Raises:
         UnknownRecord: If the record or the version does not exist.
+        InvalidInput: If several versions are held and none is named.
         Conflict: If the version is not held back.
         StaleVersion: If the task is not what the steward saw.
     """
@@ -69,11 +70,13 @@ def judge_version(
         index, recipient, clock, action="decide", reason=str(verdict.verdict), is_explained=True
     )
     return run_act(
-        writer, lambda unit, locks: _judge(unit, locks, act, verdict), is_preview=is_preview
+        writer, act, lambda unit, locks: _judge(unit, locks, act, verdict), is_preview=is_preview
     )
 
 
 def _judge(unit: UnitOfWork, locks: Locks, act: Act, verdict: Verdict) -> Decided:
+    if verdict.task:
+        require_answerable(unit, verdict.task, act.recipient.actor, at=act.clock.now())
     number = get_record(unit, verdict.record).number
     survivor = survivors_of(unit, [number])[number]
     key = list_records(unit, [survivor])[0].key
@@ -95,11 +98,18 @@ def _judge(unit: UnitOfWork, locks: Locks, act: Act, verdict: Verdict) -> Decide
     return decided_as(unit, carried, decision, None)
 
 
-def _held_version(unit: UnitOfWork, key: RecordKey, survivor: int, digest: str) -> StoredVersion:
+def _held_version(
+    unit: UnitOfWork, key: RecordKey, survivor: int, digest: str | None
+) -> StoredVersion:
     """The last held version of this digest."""
     stored = list_versions_of(unit, key, [survivor, *list_family(unit, [survivor])])
+    if digest is None:
+        digests = {each.version.digest for each in stored if each.state is VersionState.HELD}
+        if len(digests) > 1:
+            raise InvalidInput("version: several are held back; say which is meant")
+        digest = next(iter(digests), None)
     found = [each for each in stored if each.version.digest == digest]
-    if not found:
+    if digest is not None and not found:
         raise UnknownRecord("version: the record has none of this digest")
     held = [each for each in found if each.state is VersionState.HELD]
     if not held:

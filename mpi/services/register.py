@@ -17,14 +17,14 @@ from mpi.domain.demographics import Demographics
 from mpi.domain.events import EventType
 from mpi.domain.identifiers import PersonId, RecordKey, parse_record_key
 from mpi.domain.records import RecordVersion, content_digest, content_json, demographics_to_dict
-from mpi.errors import InvalidRecord, UnknownSource
+from mpi.errors import Forbidden, InvalidRecord, UnknownSource
 from mpi.services.act import Act, Carried, carry_out
 from mpi.services.cause import identity_event
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex
-from mpi.services.restate import blocking_keys_of
+from mpi.services.restate import locks_of
 from mpi.storage.graph import list_family, survivors_of
-from mpi.storage.locks import Locks, key_locks
+from mpi.storage.locks import Locks
 from mpi.storage.outbox import add_events
 from mpi.storage.records import StoredRecord, add_record, find_record, list_records
 from mpi.storage.requests import find_outcome, keep_outcome
@@ -137,7 +137,7 @@ def submit_registration(
     clock: Clock,
 ) -> Future[Registered]:
     """`register` without waiting, so that many of one caller can share a commit."""
-    require_known_source(index, statement.key)
+    require_source(index, statement.key, recipient)
     require_past(statement.event_at, clock)
     version = statement.version()
     act = Act(index, recipient, clock, action="register", reason="registered")
@@ -150,10 +150,13 @@ def submit_registration(
     return writer.submit(work)
 
 
-def require_known_source(index: LinkageIndex, key: RecordKey) -> None:
-    """Raise UnknownSource unless a mapping of the installation names the record's source."""
+def require_source(index: LinkageIndex, key: RecordKey, recipient: Recipient) -> None:
+    """Raise UnknownSource if no mapping of the installation names the record's source, Forbidden
+    if it is another organisation's."""
     if key.source not in index.mapping_digests:
         raise UnknownSource("source: no mapping of this installation names it")
+    if recipient.sources is not None and key.source not in recipient.sources:
+        raise Forbidden("source: belongs to another organisation")
 
 
 def require_past(event_at: datetime, clock: Clock) -> None:
@@ -166,8 +169,7 @@ def _keys_to_lock(unit: UnitOfWork, index: LinkageIndex, version: RecordVersion)
     """The locks that a registration needs, as far as can be seen before they are taken."""
     stored = find_record(unit, version.key)
     numbers = _whole(unit, stored.number) if stored else []
-    keys = blocking_keys_of(unit, index, version.key, numbers, version)
-    return key_locks([version.key], keys)
+    return locks_of(unit, index, version.key, numbers, version)
 
 
 def _whole(unit: UnitOfWork, number: int) -> list[int]:

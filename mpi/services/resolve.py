@@ -28,6 +28,7 @@ from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.persons import (
     get_person,
     list_holders,
+    list_parted,
     list_persons,
     list_successors,
 )
@@ -114,12 +115,14 @@ def resolve_by_demographics(
     shown = ranked[: min(persons_max, PERSONS_MAX)]
     judged = _judge(index, question, ranked, shown, members)
     goldens = list_persons(unit, [match.person_id for match in shown])
+    parted = list_parted(unit, [match.person_id for match in shown])
     return Answer(
         persons=tuple(
             PersonAnswer(
                 person_id=match.person_id,
                 golden=goldens[match.person_id].golden or {},
                 evidence=evidence,
+                recently_parted_from=parted.get(match.person_id, ()),
             )
             for match, evidence in zip(shown, judged, strict=True)
         ),
@@ -239,8 +242,12 @@ def _answer(unit: UnitOfWork, index: LinkageIndex, found: Sequence[PersonId]) ->
 
 
 def _persons(unit: UnitOfWork, person_ids: Sequence[PersonId]) -> tuple[PersonAnswer, ...]:
-    known = list_persons(unit, person_ids)
+    known, parted = list_persons(unit, person_ids), list_parted(unit, person_ids)
     return tuple(
-        PersonAnswer(person_id=person_id, golden=known[person_id].golden or {})
+        PersonAnswer(
+            person_id=person_id,
+            golden=known[person_id].golden or {},
+            recently_parted_from=parted.get(person_id, ()),
+        )
         for person_id in person_ids
     )

@@ -33,7 +33,7 @@ from mpi.storage.graph import (
     put_edges,
     replace_keys,
 )
-from mpi.storage.locks import Locks
+from mpi.storage.locks import Locks, key_locks, number_locks
 from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.records import (
     comparison_of,
@@ -107,6 +107,8 @@ def restate(
     changes = [_change(index, number, before.get(number), folds.get(number)) for number in keys]
     wanted = {k for change in changes for k in (change.keys_before | change.keys_after)}
     locks.require_keys(list(keys.values()), wanted)
+    told = [each.version for fold in folds.values() for each in fold.versions]
+    locks.require_numbers(stated_numbers(told))
     found = Restated()
     for change in changes:
         _write_record(unit, change, merged.get(change.number), found)
@@ -115,14 +117,17 @@ def restate(
     return found
 
 
-def blocking_keys_of(
+def locks_of(
     unit: UnitOfWork,
     index: LinkageIndex,
     key: RecordKey,
     records: Collection[int],
     saying: RecordVersion,
 ) -> frozenset[int]:
-    """The values by which a record is found now or will be once it says this: what to lock."""
+    """What to lock before a record says this.
+
+    The record, the values by which it is found now or will be, and the numbers that it states.
+    """
     stored = list_versions_of(unit, key, records) if records else []
     told = [each.version for each in stored]
     found: set[int] = set()
@@ -131,7 +136,7 @@ def blocking_keys_of(
             judged = _judged(index, versions)
             if judged.record is not None:
                 found |= index.keys_of(_compared(unit, index, judged.record))
-    return frozenset(found)
+    return key_locks([key], found) | number_locks(stated_numbers([*told, saying]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +211,12 @@ def _compared(unit: UnitOfWork, index: LinkageIndex, record: SourceRecord) -> Co
     if number is not None:
         trust = number_trust_for(unit, trust, number)
     return standardise(record, trust)
+
+
+def stated_numbers(versions: Iterable[RecordVersion]) -> set[str]:
+    """The valid NHS numbers that these versions state."""
+    found = (standardise_nhs_number(version.demographics.nhs_number) for version in versions)
+    return {number for number in found if number is not None}
 
 
 def _write_record(

@@ -50,6 +50,7 @@ def retract(
     act = Act(index, recipient, clock, action="retract", reason="retracted", is_explained=True)
     return run_act(
         writer,
+        act,
         lambda unit, locks: _retract(unit, locks, act, number, reason),
         is_preview=is_preview,
     )

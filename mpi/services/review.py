@@ -79,19 +79,37 @@ def note_task(unit: UnitOfWork, answered: AnsweredTask, cause: Cause) -> StoredT
     return get_task(unit, answered.number)
 
 
-def answer_task(unit: UnitOfWork, answered: AnsweredTask, cause: Cause) -> None:
-    """Close a task with the decision of this cause, if it is still as the steward saw it.
+def state_at(task: StoredTask, at: datetime) -> TaskState:
+    """A claim that ran out and a parking that is over leave a task open."""
+    is_over = (task.state is TaskState.CLAIMED and (task.lease_until or at) <= at) or (
+        task.state is TaskState.PARKED and (task.parked_until or at) <= at
+    )
+    return TaskState.OPEN if is_over else task.state
+
+
+def require_answerable(
+    unit: UnitOfWork, answered: AnsweredTask, steward: str, *, at: datetime
+) -> StoredTask:
+    """The task, if it is still as the steward saw it.
 
     Raises:
+        UnknownTask: If there is none of this number.
         TaskAlreadyDecided: If it is closed, or somebody else's claim holds.
         StaleVersion: If it asks about something else by now.
     """
     task = _open_task(unit, answered.number)
-    _refuse_others_claim(task, cause.actor, cause.at)
+    _refuse_others_claim(task, steward, at)
     if task.revision != answered.revision:
         raise StaleVersion(
-            f"revision: the task has changed since it was shown; it has revision {task.revision}"
+            "revision: since the task was shown its records or its evidence changed, or somebody "
+            f"claimed, released or parked it; it has revision {task.revision} now"
         )
+    return task
+
+
+def answer_task(unit: UnitOfWork, answered: AnsweredTask, cause: Cause) -> None:
+    """Close a task with the decision of this cause (see `require_answerable`)."""
+    task = require_answerable(unit, answered, cause.actor, at=cause.at)
     decide_task(unit, task, by=cause.actor, at=cause.at, decision=cause.decision)
     event = identity_event(
         cause, EventType.TASK_CLOSED, None, record=min(task.left), task=task.number
@@ -112,6 +130,5 @@ def _open_task(unit: UnitOfWork, number: int) -> StoredTask:
 
 
 def _refuse_others_claim(task: StoredTask, steward: str, at: datetime) -> None:
-    is_held = task.state is TaskState.CLAIMED and (task.lease_until or at) > at
-    if is_held and task.claimed_by != steward:
+    if state_at(task, at) is TaskState.CLAIMED and task.claimed_by != steward:
         raise TaskAlreadyDecided("task: somebody else is working on it")

@@ -7,7 +7,7 @@ review band are read too, because questions name whole groups, but nothing is wr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from mpi.domain.identifiers import PersonId
@@ -52,6 +52,15 @@ class World:
             and edge.left in self.touched
             and edge.right in self.touched
         ]
+
+    def edges_between(self, left: Collection[int], right: Collection[int]) -> list[Edge]:
+        """The edges from one side to the other, in order of their records."""
+        return sorted(
+            edge
+            for edge in self.edges.values()
+            if (edge.left in left and edge.right in right)
+            or (edge.left in right and edge.right in left)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,15 @@ def find_link(unit: UnitOfWork, record: int, *, at: datetime) -> StoredLink | No
     return row and _link(row)
 
 
+def list_links_ever(
+    unit: UnitOfWork, *, person_id: PersonId | None = None, record: int | None = None
+) -> list[StoredLink]:
+    """Every link that a person, or a record, ever had, the oldest first."""
+    if record is not None:
+        return [_link(row) for row in unit.rows(_EVER_OF_RECORD, record=record)]
+    return [_link(row) for row in unit.rows(_EVER_OF_PERSON, person_id=person_id)]
+
+
 def open_link(
     unit: UnitOfWork,
     record: int,
@@ -113,6 +122,9 @@ _WAS_IN_FORCE: Final = sa.and_(
 )
 _IN_FORCE: Final = _ORDERED.where(_WAS_IN_FORCE)
 _OF_RECORD: Final = _LINKS.where(link.c.record == sa.bindparam("record"), _WAS_IN_FORCE)
+_EVER: Final = _LINKS.order_by(link.c.valid_from, link.c.number).limit(CANDIDATES_MAX)
+_EVER_OF_PERSON: Final = _EVER.where(link.c.person_id == sa.bindparam("person_id"))
+_EVER_OF_RECORD: Final = _EVER.where(link.c.record == sa.bindparam("record"))
 _EDGE: Final = sa.select(edge.c.left_record, edge.c.right_record, edge.c.match_weight_bits).where(
     edge.c.left_record == sa.bindparam("left"), edge.c.right_record == sa.bindparam("right")
 )

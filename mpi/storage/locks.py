@@ -77,6 +77,16 @@ class Locks:
         if not needed <= self.wanted.keys:
             raise MustRetry(self.wanted | Wanted(keys=needed))
 
+    def require_numbers(self, nhs_numbers: Collection[str]) -> None:
+        """First stage too: nobody else says anything of these numbers, or with them.
+
+        Raises:
+            MustRetry: See `require_keys`.
+        """
+        needed = number_locks(nhs_numbers)
+        if not self.unit.is_sqlite and not needed <= self.wanted.keys:
+            raise MustRetry(self.wanted | Wanted(keys=needed))
+
     def take_records(self, numbers: Collection[int]) -> bool:
         """Second stage: nobody else changes whose these records are.
 
@@ -112,6 +122,11 @@ def key_locks(records: Collection[RecordKey], blocking_keys: Collection[int]) ->
     """The locks of the first stage for these records and the values under which they are found."""
     named = {_digest(str(record)) for record in records}
     return frozenset(named | {key & _KEYS_MASK for key in blocking_keys})
+
+
+def number_locks(nhs_numbers: Collection[str]) -> frozenset[int]:
+    """The locks of the first stage for what is said of these NHS numbers."""
+    return frozenset(_digest(f"nhs number {number}") for number in nhs_numbers)
 
 
 def _digest(text: str) -> int:

@@ -24,6 +24,8 @@ from mpi.storage.unit_of_work import UnitOfWork
 
 NUMBERING_LOCK: Final = 7_305_169
 """Advisory lock of PostgreSQL: one numbers at a time."""
+NUMBERED_MAX: Final = 10_000
+"""Events that one statement numbers: well within its time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class OutboxEvent:
     payload: Mapping[str, Any] = field(default_factory=dict)
     sequence: int | None = None
     """Its place in the feed: 1, 2, 3... without a gap; None until it is numbered."""
+    number: int | None = None
+    """In the order of writing, with gaps; None until it is stored."""
 
 
 def add_events(unit: UnitOfWork, events: Sequence[OutboxEvent]) -> None:
@@ -46,8 +50,13 @@ def add_events(unit: UnitOfWork, events: Sequence[OutboxEvent]) -> None:
     _ADD.run_many(unit, map(_row, events))
 
 
+def has_waiting_events(unit: UnitOfWork) -> bool:
+    """Whether some committed event has no sequence number yet."""
+    return unit.first(_ONE_WAITING) is not None
+
+
 def number_events(unit: UnitOfWork) -> None:
-    """Give every committed event that has none its sequence number."""
+    """Give committed events that have none their sequence numbers, at most `NUMBERED_MAX`."""
     if not unit.is_sqlite:
         unit.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({NUMBERING_LOCK})")
     unit.connection.execute(_NUMBER)
@@ -58,6 +67,14 @@ def list_events(
 ) -> list[OutboxEvent]:
     """The numbered events after a sequence number, in order."""
     return [_event(row) for row in unit.rows(_AFTER, after=after, most=limit)]
+
+
+def list_events_of_person(
+    unit: UnitOfWork, person_id: PersonId, *, after: int = 0, limit: int = PAGE_ITEMS_MAX
+) -> list[OutboxEvent]:
+    """What happened to a person, in order, after the event of this number."""
+    rows = unit.rows(_OF_PERSON, person_id=person_id, after=after, most=limit)
+    return [_event(row) for row in rows]
 
 
 def _row(event: OutboxEvent) -> dict[str, Any]:
@@ -82,6 +99,7 @@ def _event(row: Any) -> OutboxEvent:
         record=row.record,
         payload=orjson.loads(row.payload),
         sequence=row.sequence,
+        number=row.number,
     )
 
 
@@ -92,7 +110,21 @@ _PLACE: Final = sa.func.row_number().over(order_by=outbox_event.c.number)
 _WAITING: Final = (
     sa.select(outbox_event.c.number, (_LAST_GIVEN + _PLACE).label("next"))
     .where(outbox_event.c.sequence.is_(None))
+    .order_by(outbox_event.c.number)
+    .limit(NUMBERED_MAX)
     .subquery()
+)
+_ONE_WAITING: Final = (
+    sa.select(outbox_event.c.number).where(outbox_event.c.sequence.is_(None)).limit(1)
+)
+_OF_PERSON: Final = (
+    sa.select(outbox_event)
+    .where(
+        outbox_event.c.person_id == sa.bindparam("person_id"),
+        outbox_event.c.number > sa.bindparam("after"),
+    )
+    .order_by(outbox_event.c.number)
+    .limit(sa.bindparam("most", type_=sa.Integer))
 )
 _NUMBER: Final = (
     sa.update(outbox_event)

@@ -12,10 +12,19 @@ import orjson
 import sqlalchemy as sa
 
 from mpi.domain.identifiers import PERSON_ID_RANDOM_BYTES, PersonId, person_id_from_bytes
+from mpi.domain.tasks import TaskType
 from mpi.errors import UnknownPerson
-from mpi.limits import PAGE_ITEMS_MAX
+from mpi.limits import CANDIDATES_MAX, PAGE_ITEMS_MAX
 from mpi.storage.prepared import PreparedQuery, Row, insert_into, update_of
-from mpi.storage.tables import PersonState, home, link, person, source_record
+from mpi.storage.tables import (
+    PersonState,
+    home,
+    link,
+    person,
+    source_record,
+    task,
+    task_record,
+)
 from mpi.storage.unit_of_work import UnitOfWork
 
 
@@ -80,6 +89,16 @@ def list_successors(unit: UnitOfWork, person_id: PersonId) -> list[PersonId]:
     return [row.person_id for row in unit.rows(_SUCCESSORS, person_id=person_id)]
 
 
+def list_parted(
+    unit: UnitOfWork, person_ids: Sequence[PersonId]
+) -> dict[PersonId, tuple[PersonId, ...]]:
+    """Person -> those it was one with until a split about which a task is open."""
+    found: dict[PersonId, set[PersonId]] = {}
+    for person_id, other in _PARTED.rows(unit, person_ids):
+        found.setdefault(person_id, set()).add(other)
+    return {person_id: tuple(sorted(others)) for person_id, others in found.items()}
+
+
 def list_person_rows(unit: UnitOfWork, ids: Collection[PersonId]) -> dict[PersonId, PersonRow]:
     """Those of these ids that were ever given, live or not."""
     found = {}
@@ -138,6 +157,29 @@ _ROWS: Final = PreparedQuery(
         person.c.id, person.c.number, person.c.state, person.c.redirect, person.c.golden_digest
     ).where(person.c.id.in_(sa.bindparam("ids", expanding=True))),
     list_name="ids",
+)
+_mine, _theirs = task_record.alias("mine"), task_record.alias("theirs")
+_their_link: Final = link.alias("their_link")
+_PARTED: Final = PreparedQuery(
+    # From a person's few records to their few tasks: no open split costs one look-up a record.
+    sa.select(link.c.person_id, _their_link.c.person_id)
+    .join(_mine, _mine.c.record == link.c.record)
+    .join(task, task.c.number == _mine.c.task)
+    .join(_theirs, sa.and_(_theirs.c.task == task.c.number, _theirs.c.is_left != _mine.c.is_left))
+    .join(
+        _their_link,
+        sa.and_(_their_link.c.record == _theirs.c.record, _their_link.c.valid_to.is_(None)),
+    )
+    .where(
+        link.c.person_id.in_(sa.bindparam("person_ids", expanding=True)),
+        link.c.valid_to.is_(None),
+        task.c.closed_at.is_(None),
+        task.c.type == str(TaskType.UNEXPLAINED_SPLIT),
+        _their_link.c.person_id != link.c.person_id,
+    )
+    .distinct()
+    .limit(CANDIDATES_MAX),
+    list_name="person_ids",
 )
 _ADD: Final = insert_into(person, "id", "state", "created_at")
 _SET: Final = update_of(person, "state", "redirect", "golden", "golden_digest", by="id")

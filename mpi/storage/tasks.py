@@ -60,6 +60,8 @@ class TaskFilter:
     type: TaskType | None = None
     state: TaskState | None = None
     claimed_by: str | None = None
+    at: datetime | None = None
+    """The present instant; `state` and `claimed_by` ask for it, because claims run out."""
     source: str | None = None
     """Tasks that ask about a record of this source system."""
 
@@ -84,7 +86,7 @@ def list_open_tasks(
     Args:
         unit: Where to look.
         after: Priority and number of the last task of the page before.
-        limit: At most `PAGE_ITEMS_MAX`.
+        limit: Tasks to give.
         wanted: Narrows the list.
     """
     query = _OPEN
@@ -94,7 +96,8 @@ def list_open_tasks(
         query = query.where(sa.or_(task.c.priority < urgency, is_later))
     for condition in _conditions(wanted):
         query = query.where(condition)
-    return _with_sides(unit, PreparedQuery(query.limit(min(limit, PAGE_ITEMS_MAX))).rows(unit))
+    # The shape differs from call to call, so nothing is prepared.
+    return _with_sides(unit, [tuple(row) for row in unit.rows(query.limit(limit))])
 
 
 def list_open_tasks_of(unit: UnitOfWork, records: Collection[int]) -> list[StoredTask]:
@@ -216,10 +219,12 @@ def _conditions(wanted: TaskFilter) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if wanted.type is not None:
         found.append(task.c.type == str(wanted.type))
-    if wanted.state is not None:
-        found.append(task.c.state == str(wanted.state))
+    if wanted.state is TaskState.OPEN:
+        found.append(sa.not_(_is_taken(wanted.at)))
+    elif wanted.state is not None:
+        found += [_is_taken(wanted.at), task.c.state == str(wanted.state)]
     if wanted.claimed_by is not None:
-        found.append(task.c.claimed_by == wanted.claimed_by)
+        found += [_is_taken(wanted.at), task.c.claimed_by == wanted.claimed_by]
     if wanted.source is not None:
         of_source = (
             sa.select(task_record.c.task)
@@ -228,6 +233,15 @@ def _conditions(wanted: TaskFilter) -> list[sa.ColumnElement[bool]]:
         )
         found.append(task.c.number.in_(of_source))
     return found
+
+
+def _is_taken(at: datetime | None) -> sa.ColumnElement[bool]:
+    """Claimed or parked, unless that has run out."""
+    assert at is not None, "whether a claim holds depends on the time"
+    return sa.or_(
+        sa.and_(task.c.state == str(TaskState.CLAIMED), task.c.lease_until > at),
+        sa.and_(task.c.state == str(TaskState.PARKED), task.c.parked_until > at),
+    )
 
 
 def _with_sides(unit: UnitOfWork, rows: list[Row]) -> list[StoredTask]:

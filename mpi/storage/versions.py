@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import orjson
 import sqlalchemy as sa
@@ -53,6 +53,27 @@ def list_versions_of(
         records: Its number and those of the records merged into it.
     """
     return [_stored(key, row) for row in _VERSIONS.rows(unit, sorted(records))]
+
+
+def list_versions_known_at(
+    unit: UnitOfWork, key: RecordKey, records: Collection[int], at: datetime
+) -> list[StoredVersion]:
+    """The same as far as it was known at an instant, with the verdicts in force then."""
+    return [_stored(key, row) for row in unit.rows(_KNOWN_AT, records=sorted(records), at=at)]
+
+
+def list_received(
+    unit: UnitOfWork, key: RecordKey, records: Collection[int]
+) -> list[tuple[StoredVersion, datetime]]:
+    """`list_versions_of`, each with the instant at which it was received."""
+    rows = unit.rows(_RECEIVED, records=sorted(records))
+    return [(_stored(key, tuple(row)[:-1]), row.received_at) for row in rows]
+
+
+def find_version_digest(unit: UnitOfWork, number: int) -> str | None:
+    """The digest of a version."""
+    row = _DIGEST.first(unit, number=number)
+    return row[0] if row else None
 
 
 def add_version(
@@ -103,35 +124,52 @@ def _stored(key: RecordKey, row: Row) -> StoredVersion:
     return StoredVersion(number, record, version, VersionState(state))
 
 
-_VERDICT: Final = (
-    sa.select(decision.c.kind)
-    .join(decision_version, decision.c.number == decision_version.c.decision)
-    .where(
-        decision_version.c.record == record_version.c.record,
-        decision_version.c.version == record_version.c.number,
-        decision.c.retracted_at.is_(None),
+def _versions(
+    is_in_force: sa.ColumnElement[bool], *columns: sa.ColumnElement[Any]
+) -> sa.Select[Any]:
+    """Versions in event order, with the last verdict among the decisions in force."""
+    verdict = (
+        sa.select(decision.c.kind)
+        .join(decision_version, decision.c.number == decision_version.c.decision)
+        .where(
+            decision_version.c.record == record_version.c.record,
+            decision_version.c.version == record_version.c.number,
+            is_in_force,
+        )
+        .order_by(decision.c.number.desc())
+        .limit(1)
+        .correlate(record_version)
+        .scalar_subquery()
     )
-    .order_by(decision.c.number.desc())
-    .limit(1)
-    .correlate(record_version)
-    .scalar_subquery()
-)
-_VERSIONS: Final = PreparedQuery(
-    sa.select(
-        record_version.c.number,
-        record_version.c.record,
-        record_version.c.event_at,
-        record_version.c.sequence,
-        record_version.c.digest,
-        record_version.c.content,
-        record_version.c.state,
-        record_version.c.is_error,
-        _VERDICT.label("verdict"),
+    order = (record_version.c.event_at, record_version.c.sequence, record_version.c.digest)
+    return (
+        sa.select(
+            record_version.c.number,
+            record_version.c.record,
+            *order,
+            record_version.c.content,
+            record_version.c.state,
+            record_version.c.is_error,
+            verdict.label("verdict"),
+            *columns,
+        )
+        .where(record_version.c.record.in_(sa.bindparam("records", expanding=True)))
+        .order_by(*order)
+        .limit(VERSIONS_MAX)
     )
-    .where(record_version.c.record.in_(sa.bindparam("records", expanding=True)))
-    .order_by(record_version.c.event_at, record_version.c.sequence, record_version.c.digest)
-    .limit(VERSIONS_MAX),
-    list_name="records",
+
+
+_VERSIONS: Final = PreparedQuery(_versions(decision.c.retracted_at.is_(None)), list_name="records")
+_at: Final[sa.BindParameter[datetime]] = sa.bindparam("at", type_=record_version.c.received_at.type)
+_KNOWN_AT: Final = _versions(
+    sa.and_(
+        decision.c.decided_at <= _at,
+        sa.or_(decision.c.retracted_at.is_(None), decision.c.retracted_at > _at),
+    )
+).where(record_version.c.received_at <= _at)
+_RECEIVED: Final = _versions(decision.c.retracted_at.is_(None), record_version.c.received_at)
+_DIGEST: Final = PreparedQuery(
+    sa.select(record_version.c.digest).where(record_version.c.number == sa.bindparam("number"))
 )
 _ADD: Final = insert_numbered(
     record_version,

@@ -6,6 +6,7 @@ import base64
 import hmac
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -211,9 +212,7 @@ def test_a_disabled_client_is_out_within_five_seconds_in_every_worker(
     service: Service, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = headers_of(client.app, Role.VIEW)
-    another = TestClient(
-        create_app(Service(service.store, service.index, service.clock, client.app.state.access))
-    )
+    another = TestClient(create_app(replace(service, access=client.app.state.access)))
     assert all(each.get(PATH, headers=headers).status_code == 200 for each in (client, another))
     with writing(service.store) as unit:
         switch_client(unit, "view-J81001", actor="test", at=NOW, on=False)
