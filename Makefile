@@ -6,16 +6,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+BENCH_INSTALLED := $(VENV)/.bench-installed
 HOST ?= 127.0.0.1
 PORT ?= 8080
 PYTEST_ARGS ?= -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check format serve lock clean
+.PHONY: help install demo test prove check format serve bench bench-full lock clean
 
 help: ## List what can be made
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Make .venv with the pinned packages and the mpi command
 
@@ -24,6 +25,10 @@ demo: $(INSTALLED) ## Show the product working: invent a region, link it, ask it
 
 test: $(INSTALLED) ## Prove the product: run every test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+prove: $(INSTALLED) ## Prove the live index at full size: an hour of races, crashes and undoing
+	MPI_SEQUENCES=1000 MPI_UNDONE=8000 MPI_GRAPHS=10000 MPI_ROUNDS=200 MPI_EVERY_STATEMENT=1 \
+		MPI_ALIKE=10000 $(BIN)/python -m pytest tests/simulation $(PYTEST_ARGS)
 
 check: $(INSTALLED) ## Before a commit: format, lint, types, tidiness
 	$(BIN)/ruff format --check .
@@ -38,10 +43,19 @@ format: $(INSTALLED) ## Put the code into its one format
 serve: $(INSTALLED) ## Serve what the demo loaded (HOST and PORT can be given)
 	$(BIN)/mpi serve --host $(HOST) --port $(PORT) --database-url sqlite:///demo/mpi.sqlite3
 
+bench: $(BENCH_INSTALLED) ## Measure speed and accuracy in minutes (SUITES="accuracy resolve" for some)
+	$(BIN)/python -m benchmarks $(SUITES)
+
+bench-full: $(BENCH_INSTALLED) ## Measure the whole region; takes about an hour
+	$(BIN)/python -m benchmarks --full $(SUITES)
+
 lock: $(INSTALLED) ## Pin every package again, after a change of pyproject.toml
 	$(BIN)/pip-compile --quiet --extra dev --build-deps-for editable --generate-hashes \
 		--strip-extras --allow-unsafe --no-annotate --no-header --no-emit-index-url \
 		--no-emit-trusted-host --no-emit-options --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --extra bench --constraint requirements.lock --generate-hashes \
+		--strip-extras --allow-unsafe --no-annotate --no-header --no-emit-index-url \
+		--no-emit-trusted-host --no-emit-options --output-file benchmarks/requirements.lock pyproject.toml
 
 clean: ## Remove what was made: .venv, caches, the demo
 	rm -rf $(VENV) demo build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
@@ -54,4 +68,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 		|| { echo "python3 -m venv failed; install your system's python3-venv package" >&2; exit 2; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(BENCH_INSTALLED): $(INSTALLED) benchmarks/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.lock
 	@touch $@

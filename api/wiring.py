@@ -13,8 +13,8 @@ from api.counters import count_candidates
 from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, SourceSystem, read_settings, read_source_systems
 from mpi.domain.identifiers import PersonId
-from mpi.domain.policy import Duty, Permit, Role
-from mpi.errors import InvalidInput, Unavailable
+from mpi.domain.policy import Permit, Role
+from mpi.errors import Forbidden, InvalidInput, Unavailable
 from mpi.services.answers import Answer
 from mpi.services.ask import ask
 from mpi.services.behind import Behind, steps_behind
@@ -162,7 +162,6 @@ def _recipient(request: Request) -> Recipient:
         request_id=request.state.request_id,
         organisation=permit.principal.organisation,
         duties=permit.duties,
-        sources=permit.principal.sources if Duty.OWN_SOURCES in permit.duties else None,
     )
 
 
@@ -176,5 +175,12 @@ def _purpose(request: Request, roles: frozenset[Role]) -> str:
     return stated
 
 
+def require_source(permit: Permit, source: str) -> None:
+    """Raise Forbidden unless records of a source system named in a body may be acted on."""
+    if not permit.allows_source(source):
+        raise Forbidden("source: belongs to another organisation")
+
+
 Served = Annotated[Service, Depends(_service)]
 Told = Annotated[Recipient, Depends(_recipient)]
+Permitted = Annotated[Permit, Depends(_permit)]

@@ -20,6 +20,7 @@ from starlette.routing import compile_path
 from api.app import create_app
 from api.wiring import Service
 from mpi.clock import FixedClock
+from mpi.config import read_source_systems
 from mpi.domain.policy import Role
 from mpi.storage.engine import Store
 from tests.callers import headers_of
@@ -75,15 +76,8 @@ def live_api(store: Store) -> Iterator[LiveApi]:
     clock = FixedClock(START)
     service = Service(store=store, index=live.index, clock=clock)
     with TestClient(create_app(service), raise_server_exceptions=False) as client:
-        sources = tuple(sorted(live.index.mapping_digests))
-        roles = (Role.INTEGRATION, Role.STEWARD)
-
-        def show_token(request: Any) -> Any:
-            """A new one each time: the clock of a test jumps."""
-            request.headers.update(headers_of(client.app, *roles, sources=sources))
-            return request
-
-        client.auth = show_token
+        sources = tuple(read_source_systems())
+        client.headers |= headers_of(client.app, Role.INTEGRATION, Role.STEWARD, sources=sources)
         yield LiveApi(client, store, clock)
 
 

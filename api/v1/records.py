@@ -20,7 +20,7 @@ from api.v1.schemas import (
     Text,
 )
 from api.v1.views import json_response, record_view
-from api.wiring import Served, Told
+from api.wiring import Permitted, Served, Told
 from mpi.domain.identifiers import RecordKey, checked_record_key
 from mpi.domain.instants import parse_instant
 from mpi.errors import InvalidIdentifier, InvalidRecord, MpiError, Unavailable
@@ -289,13 +289,18 @@ def take_merge_back(key: KeyInPath, service: Served, recipient: Told) -> Respons
 
 @router.post("/records:batch", responses={200: {"model": BatchResponse}})
 def register_batch(
-    batch: Annotated[BatchBody, SkipValidation, Body()], service: Served, recipient: Told
+    batch: Annotated[BatchBody, SkipValidation, Body()],
+    service: Served,
+    recipient: Told,
+    permit: Permitted,
 ) -> Response:
     """Up to 1,000 statements, each registered or refused by itself; a result for each, in order.
 
     If the store failed for all of them, the answer is 503 and all can be sent again.
     """
-    results = service.act(register_all, _records_in(batch), recipient)
+    results = service.act(
+        register_all, _records_in(batch), recipient, may_state=permit.allows_source
+    )
     failures = [each for each in results if isinstance(each, Unavailable)]
     if failures and len(failures) == len(results):
         return problem_response(problem_of(failures[0]))

@@ -22,10 +22,11 @@ from mpi.domain.links import VetoReason
 from mpi.domain.tasks import TaskState, TaskType
 from mpi.errors import InvalidInput
 from mpi.limits import PAGE_ITEMS_MAX, SOURCE_NAME_CHARACTERS_MAX
-from mpi.services import work_list
+from mpi.services import task_work, work_list
 from mpi.services.disclosure import Recipient
 from mpi.services.review import AnsweredTask
-from mpi.services.work_list import Reply, TaskAnswer, TaskFilter, TaskReply
+from mpi.services.task_work import Reply
+from mpi.services.work_list import TaskAnswer, TaskFilter, TaskReply
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
@@ -174,14 +175,14 @@ def read_task(number: Number, service: Served, recipient: Told) -> Response:
 @router.post("/{number}:claim", responses=_TASK)
 def claim_task(number: Number, service: Served, recipient: Told) -> Response:
     """Work on a task for 15 minutes; claiming again prolongs that."""
-    service.act(work_list.claim, number, recipient)
+    service.act(task_work.claim, number, recipient)
     return _shown(number, service, recipient)
 
 
 @router.post("/{number}:release", responses=_TASK)
 def release_task(number: Number, service: Served, recipient: Told) -> Response:
     """Give it back to the list."""
-    service.act(work_list.release, number, recipient)
+    service.act(task_work.release, number, recipient)
     return _shown(number, service, recipient)
 
 
@@ -189,7 +190,7 @@ def release_task(number: Number, service: Served, recipient: Told) -> Response:
 def park_task(number: Number, said: ParkBody, service: Served, recipient: Told) -> Response:
     """Put it aside until an instant."""
     until = parse_instant(said.until, field="until")
-    service.act(work_list.park, number, recipient, until=until)
+    service.act(task_work.park, number, recipient, until=until)
     return _shown(number, service, recipient)
 
 
@@ -197,21 +198,21 @@ def park_task(number: Number, said: ParkBody, service: Served, recipient: Told) 
 def note_task(number: Number, said: NoteBody, service: Served, recipient: Told) -> Response:
     """Close it without a decision: seen, and nothing is to be done about these records."""
     answered = AnsweredTask(number=number, revision=said.revision)
-    service.act(work_list.note, answered, recipient)
+    service.act(task_work.note, answered, recipient)
     return _shown(number, service, recipient)
 
 
 @router.post("/{number}:decide", responses=DECIDED)
 def decide_task(number: Number, said: ReplyBody, service: Served, recipient: Told) -> Response:
     """Answer it: same or different people, a correction or another human."""
-    return json_response(service.act(work_list.reply_to_task, _reply(number, said), recipient))
+    return json_response(service.act(task_work.reply_to_task, _reply(number, said), recipient))
 
 
 @router.post("/{number}:preview", responses=DECIDED)
 def preview_task(number: Number, said: ReplyBody, service: Served, recipient: Told) -> Response:
     """What that answer would do."""
     reply = _reply(number, said)
-    return json_response(service.act(work_list.reply_to_task, reply, recipient, is_preview=True))
+    return json_response(service.act(task_work.reply_to_task, reply, recipient, is_preview=True))
 
 
 def _shown(number: int, service: Service, recipient: Recipient) -> Response:

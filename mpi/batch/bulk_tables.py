@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
 
 from mpi.domain.records import COMPARISON_FIELDS, TUPLE_FIELDS, ComparisonRecord
 
+STREAMED_ROWS: Final = 200_000
+"""Rows of one piece; some 200 MB of the widest table."""
+
 
 def query(connection: duckdb.DuckDBPyConnection, sql: str, **parameters: Any) -> pa.Table:
     """The rows of a SELECT with named parameters."""
     return connection.sql(sql, params=parameters or None).to_arrow_table()
+
+
+def stream(
+    connection: duckdb.DuckDBPyConnection, sql: str, **parameters: Any
+) -> pa.RecordBatchReader:
+    """The same in pieces, for what is too long to be held twice; read it to its end at once."""
+    return connection.sql(sql, params=parameters or None).to_arrow_reader(STREAMED_ROWS)
 
 
 def make_table(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:

@@ -59,6 +59,8 @@ class Training:
     """Whether the two numbers are equal; parallel to `weights`."""
     prior: float
     """Share of matches among all pairs of these records that both hold a trusted number."""
+    is_labelled: bool = True
+    """By NHS numbers; else m and u come from expectation and maximisation, without labels."""
 
 
 def estimate_model(
@@ -90,11 +92,12 @@ def estimate_model(
         random=random,
         weights=weights,
         labels=labels,
-        prior=_observed_prior(connection),
+        prior=observed_prior(connection),
     )
 
 
-def _observed_prior(connection: duckdb.DuckDBPyConnection) -> float:
+def observed_prior(connection: duckdb.DuckDBPyConnection) -> float:
+    """Share of matches among all pairs of `records` that both hold a trusted number, above 0."""
     ((matches, records),) = connection.execute(
         """select sum(held * (held - 1) / 2), sum(held) from (
             select count(*) as held from records

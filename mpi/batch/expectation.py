@@ -16,6 +16,7 @@ Source: Dempster, Laird & Rubin 1977; for record linkage Winkler 1988 (US Census
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,21 +25,29 @@ import numpy.typing as npt
 
 from mpi.batch.patterns import Patterns
 from mpi.batch.relatives import (
-    CONFIRMED,
+    ALIKE_LEVEL,
+    BIRTH_DATES,
+    CONFIRMED_BY_DATE,
+    CONFIRMED_BY_NUMBER,
     CONFIRMED_PAIRS_MIN,
-    GIVEN_NAME_LEVELS,
+    GIVEN_NAMES,
     HELD,
+    MOSTLY,
     TINY,
     UNLIKE_DATES,
     UNLIKE_NAMES,
     Aspect,
     Shares,
+    alike_share_max,
     is_on_levels,
     relatives_start,
+    tied_shares,
 )
 from mpi.linkage.model import Comparison, Level, Model
 
 Bits = npt.NDArray[np.float64]
+Slips = Mapping[str, float]
+"""Comparison -> share of slips among the pairs of one home that differ in it, at least."""
 
 SHIPPED_PAIRS: Final = 20.0
 """The shipped m weighs as much as this many matching pairs, but each level at least..."""
@@ -116,7 +125,7 @@ def estimate_kinds(
     evidence: Evidence,
     start: Estimate | None = None,
     *,
-    slips: frozenset[str] = frozenset(),
+    slips: Slips | None = None,
 ) -> Estimate:
     """Expectation and maximisation until the number of matches stays.
 
@@ -124,8 +133,9 @@ def estimate_kinds(
         model: Its shares are what the estimate is drawn towards.
         evidence: Patterns of the file.
         start: An earlier estimate to go on from; else the shipped shares.
-        slips: Comparisons in which relatives' differences are mostly slips of one person
-            (`mpi.batch.lone_values`); they teach nothing about relatives.
+        slips: What `mpi.batch.lone_values` knows, once there are edges. Where differences are
+            mostly slips of one person, they teach nothing about relatives; where they are not,
+            twins teach nothing about slips.
     """
     shipped = start_estimate(model, evidence)
     estimate = start or shipped
@@ -210,7 +220,7 @@ def _step(
     evidence: Evidence,
     shipped: Estimate,
     estimate: Estimate,
-    slips: frozenset[str],
+    slips: Slips | None,
 ) -> tuple[Estimate, float]:
     """One expectation and one maximisation; and the number of matches expected."""
     blocked, random = evidence.blocked, evidence.random
@@ -223,11 +233,13 @@ def _step(
         random.counts * random_stranger,
     )
     places = range(len(model.comparisons))
+    matches = [_next_matches(model, evidence, shipped, found, place, slips) for place in places]
     next_estimate = Estimate(
-        matches=[_next_matches(model, evidence, shipped, found, place) for place in places],
+        matches=matches,
         strangers=[_next_strangers(model, evidence, shipped, found, place) for place in places],
         relatives=[
-            _next_relatives(model, evidence, shipped, found, place, slips) for place in places
+            _next_relatives(model, evidence, shipped, found, place, slips, matches[place])
+            for place in places
         ],
         kinds=_kinds(
             _by_stratum(found.matches, blocked),
@@ -262,36 +274,43 @@ def _aspect_share(model: Model, shares: list[Shares], aspect: Aspect) -> float:
     return 1.0
 
 
-def _teaching_aspects(slips: frozenset[str]) -> tuple[Aspect, ...]:
+def _are_mostly_slips(aspect: Aspect, slips: Slips | None) -> bool:
+    return slips is not None and slips[aspect.comparison] >= MOSTLY
+
+
+def _teaching_aspects(slips: Slips | None) -> tuple[Aspect, ...]:
     """What relatives must differ in for a file to teach how many they are.
 
     Where different names of one home are mostly slips, only those also born on different days are
     relatives without doubt.
     """
-    is_doubtful = UNLIKE_NAMES.comparison in slips
+    is_doubtful = _are_mostly_slips(UNLIKE_NAMES, slips)
     return (UNLIKE_NAMES, UNLIKE_DATES) if is_doubtful else (UNLIKE_NAMES,)
 
 
 def _relatives_count(
-    model: Model, evidence: Evidence, estimate: Estimate, found: _Found, slips: frozenset[str]
+    model: Model, evidence: Evidence, estimate: Estimate, found: _Found, slips: Slips | None
 ) -> Shares:
     """Pairs of relatives by stratum, from those that are relatives without doubt.
 
-    In a file without given names nobody is, and their number stays where it started.
+    In a file with neither given names nor birth dates nobody is, and their number stays where it
+    started.
     """
-    if not _has_given_names(model, evidence):
-        return np.full(2, RELATIVES_PER_RECORD * evidence.records / 2)
+    aspects = _teaching_aspects(slips)
+    if not _has(GIVEN_NAMES, model, evidence):
+        if not _has(BIRTH_DATES, model, evidence):
+            return np.full(2, RELATIVES_PER_RECORD * evidence.records / 2)
+        aspects = (UNLIKE_DATES,)
     expected, share = found.relatives, 1.0
-    for aspect in _teaching_aspects(slips):
+    for aspect in aspects:
         expected = expected * is_on_levels(model, evidence.blocked.levels, aspect)
         share *= _aspect_share(model, estimate.relatives, aspect)
     return _by_stratum(expected, evidence.blocked) / max(share, TINY)
 
 
-def _has_given_names(model: Model, evidence: Evidence) -> bool:
-    """Whether random pairs can show different given names."""
-    informed = Aspect(UNLIKE_NAMES.comparison, GIVEN_NAME_LEVELS)
-    return bool(is_on_levels(model, evidence.blocked.levels, informed).any())
+def _has(aspect: Aspect, model: Model, evidence: Evidence) -> bool:
+    """Whether any pair of the file is on these levels."""
+    return bool(is_on_levels(model, evidence.blocked.levels, aspect).any())
 
 
 def _level_counts(
@@ -317,31 +336,69 @@ def is_reestimated(comparison: Comparison, level: Level) -> bool:
 
 
 def _next_matches(
-    model: Model, evidence: Evidence, shipped: Estimate, found: _Found, place: int
+    model: Model,
+    evidence: Evidence,
+    shipped: Estimate,
+    found: _Found,
+    place: int,
+    slips: Slips | None,
 ) -> Shares:
     comparison, start = model.comparisons[place], shipped.matches[place]
     counts = _level_counts(evidence.blocked, place, found.matches, comparison)
     shares = _drawn(counts, start[1:])
     if comparison.name == UNLIKE_NAMES.comparison:
-        shares = _with_unlike_share(model, evidence, found, place, shares, start[1:])
+        taught = _confirmed_names(model, evidence, found, place, start[1:], slips)
+        shares = _with_alike_limit(comparison, _with_unlike_share(comparison, shares, taught))
     return _unless_fixed(comparison, start, shares)
 
 
-def _with_unlike_share(
-    model: Model, evidence: Evidence, found: _Found, place: int, shares: Shares, shipped: Shares
+def _confirmed_names(
+    model: Model,
+    evidence: Evidence,
+    found: _Found,
+    place: int,
+    shipped: Shares,
+    slips: Slips | None,
 ) -> Shares:
-    """The shares with as many different given names as confirmed pairs have."""
+    """Shares of the names of pairs that are one person whatever their names.
+
+    Numbers confirm that. A birth date does only where twins are known not to be meant.
+    """
     comparison, levels = model.comparisons[place], evidence.blocked.levels
-    is_confirmed = np.logical_or.reduce(
-        [is_on_levels(model, levels, aspect) for aspect in CONFIRMED]
+    by_number, by_date = (
+        _level_counts(
+            evidence.blocked,
+            place,
+            found.matches * np.logical_or.reduce([is_on_levels(model, levels, a) for a in aspects]),
+            comparison,
+        )
+        for aspects in (CONFIRMED_BY_NUMBER, CONFIRMED_BY_DATE)
     )
-    counts = _level_counts(evidence.blocked, place, found.matches * is_confirmed, comparison)
-    taught = _drawn(counts, shipped) if counts.sum() >= CONFIRMED_PAIRS_MIN else shipped
+    if by_number.sum() >= CONFIRMED_PAIRS_MIN:
+        return _drawn(by_number, shipped)
+    if by_date.sum() < CONFIRMED_PAIRS_MIN:
+        return shipped
+    share = 1.0 if slips is None else slips[UNLIKE_NAMES.comparison]
+    return np.maximum(_drawn(by_date, shipped) * share, shipped)
+
+
+def _with_unlike_share(comparison: Comparison, shares: Shares, taught: Shares) -> Shares:
+    """The shares with as many different given names as `taught` has."""
     unlike = np.array([level.name in UNLIKE_NAMES.levels for level in comparison.levels])
     if not unlike.any() or unlike.all():
         return shares
     rest = shares[~unlike].sum()
     return np.where(unlike, taught, shares * (1 - taught[unlike].sum()) / rest)
+
+
+def _with_alike_limit(comparison: Comparison, shares: Shares) -> Shares:
+    """The shares without similar names of twins."""
+    alike = np.array([level.name == ALIKE_LEVEL for level in comparison.levels])
+    excess = shares[alike].sum() - alike_share_max(comparison, shares)
+    if excess <= 0:
+        return shares
+    limited = np.where(alike, shares - excess, shares)
+    return np.asarray(limited / limited.sum(), float)
 
 
 def _next_strangers(
@@ -367,16 +424,19 @@ def _next_relatives(
     shipped: Estimate,
     found: _Found,
     place: int,
-    slips: frozenset[str],
+    slips: Slips | None,
+    matches: Shares,
 ) -> Shares:
     """Learned from relatives that differ in something else, so that it is not slips that teach."""
     comparison = model.comparisons[place]
     start = shipped.relatives[place][1:]
     aspects = _teaching_aspects(slips)
-    if comparison.name == UNLIKE_NAMES.comparison:
+    if comparison.name == UNLIKE_NAMES.comparison or not _has(GIVEN_NAMES, model, evidence):
         aspects = (UNLIKE_DATES,)
-    if aspects[-1].comparison == comparison.name or UNLIKE_DATES.comparison in slips:
+    if aspects[-1].comparison == comparison.name:
         return shipped.relatives[place]
+    if _are_mostly_slips(UNLIKE_DATES, slips):
+        return _tied(comparison, shipped.relatives[place], matches)
     expected = found.relatives
     for aspect in aspects:
         expected = expected * is_on_levels(model, evidence.blocked.levels, aspect)
@@ -386,7 +446,14 @@ def _next_relatives(
     if held.any():
         free = 1 - start[held].sum()
         shares = np.where(held, start, shares * free / shares[~held].sum())
-    return _unless_fixed(comparison, shipped.relatives[place], shares)
+    shares = _unless_fixed(comparison, shipped.relatives[place], shares)
+    return _tied(comparison, shares, matches)
+
+
+def _tied(comparison: Comparison, relatives: Shares, matches: Shares) -> Shares:
+    if comparison.name != UNLIKE_NAMES.comparison:
+        return relatives
+    return np.concatenate([[1.0], tied_shares(comparison, relatives[1:], matches[1:])])
 
 
 def _unless_fixed(comparison: Comparison, shipped: Shares, shares: Shares) -> Shares:

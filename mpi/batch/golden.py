@@ -1,4 +1,4 @@
-"""Golden records of all persons, by the one survivorship function, in worker processes."""
+"""Golden records of all persons of a bulk run, in worker processes, while other work goes on."""
 
 from __future__ import annotations
 
@@ -6,32 +6,28 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mpi.batch.golden_columns import Trust, golden_json
 from mpi.batch.progress import Progress
 from mpi.batch.side_by_side import started
 from mpi.config import SourceSystem
-from mpi.domain.golden import CurrentRecord, survivorship
-from mpi.domain.identifiers import RecordKey
-from mpi.domain.records import content_digest, content_json, demographics_from_dict
-from mpi.standardise.informative import is_informative
+from mpi.domain.demographics import TEXT_FIELDS
+from mpi.domain.golden import LISTS
+from mpi.domain.records import content_digest
 
-PERSONS_AT_ONCE: Final = 5_000
+PERSONS_AT_ONCE: Final = 20_000
 """Persons whose records one worker gets at a time."""
 _SCHEMA: Final = pa.schema(
     [("person_id", pa.string()), ("golden", pa.string()), ("golden_digest", pa.string())]
 )
-
-Trust = Mapping[str, Mapping[str, int]]
-"""Source -> field -> 0..100."""
 
 
 @contextmanager
@@ -55,7 +51,7 @@ def golden_under_way(
         golden_digest).
     """
     trust = {name: dict(source.trust) for name, source in sources.items()}
-    connection.execute(_CURRENT_SQL)
+    connection.execute(CURRENT_SQL)
     parts = folder / "golden"
     shutil.rmtree(parts, ignore_errors=True)
     connection.execute(f"copy current to '{parts}' (format parquet, partition_by (part))")
@@ -77,12 +73,22 @@ def golden_under_way(
         yield collect
 
 
-_CURRENT_SQL: Final = f"""
+_EMPTY: Final = '""'
+_STRUCTURE: Final = orjson.dumps(
+    {**dict.fromkeys(TEXT_FIELDS, "JSON"), **{name: ["JSON"] for name in LISTS}}
+).decode()
+CURRENT_SQL: Final = f"""
 create or replace table current as
-select person_id, (dense_rank() over (order by person_id)) // {PERSONS_AT_ONCE} as part,
-    owner.source, owner.local_id, event_at, digest, content
-from live join version using (place) join assignment on assignment.record = live.record
-join record_number as owner on owner.record = live.record
+with told as (
+    select person_id, (dense_rank() over (order by person_id)) - 1 as number,
+        owner.source, owner.local_id, event_at, digest, content
+    from live join version using (place) join assignment on assignment.record = live.record
+    join record_number as owner on owner.record = live.record)
+select * exclude (content, number, told), number // {PERSONS_AT_ONCE} as part,
+    number % {PERSONS_AT_ONCE} as person,
+    {", ".join(f"nullif(told.{name}, '{_EMPTY}')::varchar as {name}" for name in TEXT_FIELDS)},
+    {", ".join(f"told.{name}::varchar[] as {name}" for name in LISTS)}
+from (select *, json_transform(content, '{_STRUCTURE}') as told from told)
 """
 
 
@@ -98,26 +104,17 @@ class _Job:
 
 
 def _golden_part(job: _Job) -> None:
-    rows = pq.read_table(job.part, partitioning=None).sort_by("person_id")
-    pq.write_table(_golden_rows(rows, job.trust), job.made)
+    rows = pq.read_table(job.part, partitioning=None)
+    pq.write_table(golden_rows(rows, job.trust), job.made, compression="lz4")
 
 
-def _golden_rows(rows: pa.Table, trust: Trust) -> pa.Table:
-    made: list[dict[str, Any]] = []
-    for person_id, own in groupby(rows.to_pylist(), key=itemgetter("person_id")):
-        records = [_current_record(row, trust) for row in own]
-        golden = content_json(survivorship(records, is_informative=is_informative).to_dict())
-        made.append(
-            {"person_id": person_id, "golden": golden, "golden_digest": content_digest(golden)}
-        )
-    return pa.Table.from_pylist(made, schema=_SCHEMA)
-
-
-def _current_record(row: Mapping[str, Any], trust: Trust) -> CurrentRecord:
-    return CurrentRecord(
-        key=RecordKey(row["source"], row["local_id"]),
-        demographics=demographics_from_dict(orjson.loads(row["content"])),
-        event_at=row["event_at"],
-        digest=row["digest"],
-        trust=trust.get(row["source"], {}),
+def golden_rows(rows: pa.Table, trust: Trust) -> pa.Table:
+    """The golden record of each person of these current records (as `current` has them)."""
+    rows = rows.sort_by([(name, "ascending") for name in ("person", "source", "local_id")])
+    golden = golden_json(rows, trust)
+    is_first = pc.not_equal(rows["person"][1:], rows["person"][:-1])
+    first = pa.chunked_array([pa.array([True] * min(1, len(rows))), *is_first.chunks])
+    return pa.table(
+        [rows["person_id"].filter(first), golden, [content_digest(text) for text in golden]],
+        schema=_SCHEMA,
     )

@@ -18,13 +18,13 @@ import pyarrow as pa
 
 from mpi.batch.edges import CrowdedKey, register_frequencies
 from mpi.batch.engines import open_engine
-from mpi.batch.expectation import Estimate, Evidence, estimate_kinds
+from mpi.batch.expectation import Estimate, Evidence, Slips, estimate_kinds
 from mpi.batch.file_frequencies import count_file_frequencies
 from mpi.batch.file_model import model_for_files
 from mpi.batch.file_records import row_jobs, standardise_rows
 from mpi.batch.groups import Grouping, connected_components, group_records
 from mpi.batch.link_blocking import make_file_pairs
-from mpi.batch.link_input import InputFile, read_input
+from mpi.batch.link_input import InputFile, read_input, with_ordered_names
 from mpi.batch.link_output import check_outputs, write_whole
 from mpi.batch.link_results import (
     LinkReport,
@@ -36,6 +36,7 @@ from mpi.batch.link_results import (
 )
 from mpi.batch.link_rows import aside_table
 from mpi.batch.lone_values import find_slips, hide_slips
+from mpi.batch.mail_names import weigh_mails_beside_names
 from mpi.batch.names_in_use import (
     count_names_in_use,
     join_slips_to_names,
@@ -65,6 +66,8 @@ TASK_SHARE: Final = 0.2
 PASSES_MAX: Final = 5
 SETTLED_SHARE: Final = 0.01
 """Estimation has settled when the number of persons changes by less."""
+SLIPS_CHANGE_MIN: Final = 0.1
+"""... and the share of slips among contradictions too."""
 RANDOM_PAIRS_MAX: Final = 400_000
 SIDE_BY_SIDE_ROWS_MIN: Final = 20_000
 """Smaller files are standardised sooner than a second process starts."""
@@ -102,7 +105,7 @@ def link_file(
     quarantine = out.with_name(f"{out.name}.quarantine.csv")
     check_outputs(file, [*outputs, quarantine])
     with progress.phase("read the file", 1):
-        rows = read_input(file)
+        rows = with_ordered_names(read_input(file))
     chosen = settings or Settings()
     with open_engine(chosen) as connection:
         run = _Run(connection, rows, shipped_model(), progress)
@@ -110,7 +113,7 @@ def link_file(
         run.crowded = _compare(run)
         scored = _estimate(run)
         join_slips_to_names(connection)
-        hidden = hide_slips(connection, scored.model, scored.slips, rows.rows.num_rows)
+        hidden = hide_slips(connection, scored.model, rows.rows.num_rows)
         grouping = group_records(connection, rules=partition_rules(scored.model), progress=progress)
         persons = person_ids(rows, grouping)
         with progress.phase("write the results", len(outputs)):
@@ -155,7 +158,8 @@ class Scored:
     model: Model
     estimate: Estimate
     evidence: Evidence
-    slips: frozenset[str]
+    slips: Slips | None
+    """None on the first pass."""
 
 
 def _standardise(run: _Run, workers: int, *, is_scheme_trusted: bool) -> None:
@@ -187,6 +191,7 @@ def _compare(run: _Run) -> tuple[CrowdedKey, ...]:
         count_names_in_use(connection)
         for table in ("blocked_pattern", "random_pattern"):
             tell_names_apart(connection, run.model, table=table)
+            weigh_mails_beside_names(connection, run.model, table=table)
     return crowded
 
 
@@ -199,8 +204,8 @@ def _estimate(run: _Run) -> Scored:
     persons = count
     with run.progress.phase("estimate weights") as phase:
         for _ in range(PASSES_MAX):
-            slips = find_slips(connection, scored.model, count) if scored else frozenset()
-            settled = scored is not None and slips == scored.slips
+            slips = find_slips(connection, scored.model, count) if scored else None
+            settled = scored is not None and _are_alike(slips, scored.slips)
             scored = _estimate_once(run, scored.estimate if scored else None, slips)
             phase.advance()
             before, persons = persons, _take_persons(run, scored.model.thresholds.link_bits)
@@ -210,6 +215,12 @@ def _estimate(run: _Run) -> Scored:
     return scored
 
 
+def _are_alike(one: Slips | None, other: Slips | None) -> bool:
+    if one is None or other is None:
+        return False
+    return all(abs(share - other[name]) <= SLIPS_CHANGE_MIN for name, share in one.items())
+
+
 _FIRST_PERSONS_SQL: Final = """
 create or replace table taken_person as
 select record, coalesce(trusted_nhs_number, full_name || birth_date, 'r' || record) as person
@@ -217,7 +228,7 @@ from records
 """
 
 
-def _estimate_once(run: _Run, start: Estimate | None, slips: frozenset[str]) -> Scored:
+def _estimate_once(run: _Run, start: Estimate | None, slips: Slips | None) -> Scored:
     frequencies = count_file_frequencies(run.connection, run.model)
     model = replace(
         run.model, unseen_frequency=frequencies.unseen, chance_agreement=frequencies.chance

@@ -43,8 +43,22 @@ MORE_RULES: Final = (
         name="postcode_day", fields=("postcodes", "birth_month", "birth_day"), tighten=("sex",)
     ),
     BlockingRule(name="birth_date", fields=("birth_date",), tighten=("given_initials", "sex")),
+    BlockingRule(
+        name="any_name_day", fields=("name_sounds", "birth_month", "birth_day"), tighten=("sex",)
+    ),
+    BlockingRule(name="any_name_year", fields=("name_sounds", "birth_year"), tighten=("sex",)),
+    BlockingRule(
+        name="any_name_contact", fields=("name_ends", "contact_ends"), tighten=("birth_year",)
+    ),
+    BlockingRule(name="name_ends_postcode", fields=("name_ends", "postcodes"), tighten=("sex",)),
+    BlockingRule(
+        name="name_ends", fields=("given_ends", "family_ends"), tighten=("birth_year", "sex")
+    ),
 )
 """Beside the model's own rules; `place` also shows what the members of one home have in common."""
+_ENDS_LETTERS: Final = 3
+_CONTACT_CHARACTERS: Final = 6
+"""Beginnings and ends of this length: one slip leaves one of the two alone."""
 
 
 def make_file_pairs(
@@ -60,6 +74,7 @@ def make_file_pairs(
         The blocks that were too large for their rule, largest first.
     """
     all_rules = (*rules, *MORE_RULES)
+    _add_ends(connection)
     make_keys(connection, all_rules, frozenset())
     stopped = _keys_past_budget(connection)
     if stopped:
@@ -71,6 +86,29 @@ def make_file_pairs(
         )
     connection.execute(f"create or replace table pair as {pairs_sql()}")
     return tuple(CrowdedKey(rule, count) for rule, _, count in stopped)
+
+
+def _add_ends(connection: duckdb.DuckDBPyConnection) -> None:
+    """Lists in `records` that only blocking reads: what a slip, or an exchange, leaves alone."""
+    given, family = (_ends("given_name", _ENDS_LETTERS), _ends("family_name", _ENDS_LETTERS))
+    phone, mail = (_ends(f, _CONTACT_CHARACTERS) for f in ("phone", "split_part(email, '@', 1)"))
+    lists = {
+        "name_sounds": "list_distinct(list_concat(given_sounds, family_sounds))",
+        "given_ends": given,
+        "family_ends": family,
+        "name_ends": f"list_distinct(list_concat({given}, {family}))",
+        "contact_ends": f"list_concat({phone}, {mail})",
+    }
+    columns = ", ".join(f"{sql} as {name}" for name, sql in lists.items())
+    connection.execute(f"create or replace table records as select *, {columns} from records")
+
+
+def _ends(text: str, characters: int) -> str:
+    """SQL: beginning and end of a text, told apart by a mark; NULL where it is missing."""
+    return (
+        f"case when {text} is not null then"
+        f" ['^' || left({text}, {characters}), '$' || right({text}, {characters})] end"
+    )
 
 
 def _keys_past_budget(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, int]]:

@@ -12,7 +12,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mpi.batch.exchanged_names import with_names_in_order
 from mpi.batch.link_rows import BLOCK_BYTES, AsideRow, read_rows
 from mpi.errors import InvalidInput
 from mpi.standardise.numbers import standardise_nhs_number
@@ -61,6 +62,8 @@ class InputFile:
     month_first_sources: frozenset[str]
     has_towns_only: bool
     """There are towns but no postcodes."""
+    exchanged_names: int = 0
+    """Rows whose given and family names were put in order."""
 
 
 def read_input(path: Path) -> InputFile:
@@ -91,6 +94,12 @@ def read_input(path: Path) -> InputFile:
         month_first_sources=_month_first_sources(known),
         has_towns_only=_is_empty(known["postcode"]) and not _is_empty(known["town"]),
     )
+
+
+def with_ordered_names(file: InputFile) -> InputFile:
+    """The file with given and family names that were in each other's column put in order."""
+    rows, count = with_names_in_order(file.rows)
+    return replace(file, rows=rows, exchanged_names=count)
 
 
 def day_first(text: str) -> str:

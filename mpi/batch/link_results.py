@@ -138,5 +138,7 @@ def input_notes(file: InputFile, hidden: int) -> Iterator[str]:
         yield "Dates with the month first were recognised."
     if file.has_towns_only:
         yield "There are no postcodes; towns were compared in their place."
+    if file.exchanged_names:
+        yield f"{file.exchanged_names:,} rows have given and family name exchanged, by the others."
     if hidden:
         yield f"{hidden:,} given names or birth dates stand alone and were taken for slips."

@@ -27,6 +27,7 @@ from mpi.batch.number_statuses import (
     write_statements,
 )
 from mpi.batch.progress import Progress
+from mpi.batch.side_by_side import kept_workers
 from mpi.batch.whole_store import Run, gather, link
 from mpi.batch.work_folder import work_folder
 from mpi.batch.write_index import Written, write_index
@@ -34,7 +35,7 @@ from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, SourceSystem, read_source_systems
 from mpi.errors import InvalidInput
 from mpi.linkage.model import model_from_spec
-from mpi.services.register import EVENT_SKEW_MAX
+from mpi.services.sendable import EVENT_SKEW_MAX
 from mpi.storage.bulk import bulk_snapshot, bulk_transaction, read_table
 from mpi.storage.engine import Store, create_store
 from mpi.storage.releases import read_release, release_in_force
@@ -111,7 +112,10 @@ def load_folder(
         loads = None if is_snapshot else find_loads(store, feeds, model_digest=release.digest)
         if loads and _is_quarantine_kept(loads, folder) and not _has_news(store, statuses):
             return _report_nothing_new(store, loads, folder)
-        with work_folder(folder, feeds, model_digest=release.digest) as work:
+        with (
+            work_folder(folder, feeds, model_digest=release.digest) as work,
+            kept_workers(settings.workers_count),
+        ):
             extraction = extract_feeds(
                 feeds,
                 work_folder=work,

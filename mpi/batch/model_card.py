@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from mpi.batch.calibration import calibration_table
 from mpi.batch.estimate import Training
 from mpi.batch.thresholds import COST_RATIO, TASK_SHARE, ChosenThresholds
 from mpi.linkage.model import Comparison, Model
+
+_LABELS: Final = {
+    True: "Pairs whose records hold equal trusted NHS numbers count as matches, pairs with "
+    "different ones as non-matches; the NHS number's own levels are fixed by the spec.",
+    False: "No trusted NHS number is shared, so nothing says who is who: m and u come from "
+    "expectation and maximisation, which tells one person, relatives and strangers apart. Have a "
+    "sample of pairs judged (mpi label) before anyone uses this release.",
+}
 
 
 def write_card(model: Model, training: Training, chosen: ChosenThresholds) -> str:
@@ -31,9 +40,7 @@ def _introduction(model: Model, training: Training) -> Iterator[str]:
         f"{len(model.comparisons)} ways; each way adds match weight in bits (log2 odds), and the "
         f"sum starts at {model.prior_bits:.2f} bits, the odds that two random records of the "
         "region are one person. m is the share of true matches on a level, u that of random "
-        "non-matches; the weight of a level is log2(m/u). Pairs whose records hold equal trusted "
-        "NHS numbers count as matches, pairs with different ones as non-matches; the NHS number's "
-        "own levels are fixed by the spec."
+        f"non-matches; the weight of a level is log2(m/u). {_LABELS[training.is_labelled]}"
     )
     yield ""
     yield f"{len(training.stop_list):,} blocking values are stop-listed."
@@ -69,6 +76,10 @@ def _thresholds(model: Model, chosen: ChosenThresholds) -> Iterator[str]:
 def _calibration(training: Training, chosen: ChosenThresholds) -> Iterator[str]:
     yield "## Calibration without the NHS number"
     yield ""
+    if not training.is_labelled:
+        yield "Nothing is labelled, so nothing was calibrated; the thresholds are the spec's."
+        yield ""
+        return
     yield (
         "Of labelled pairs that no veto keeps apart, by weight without the NHS number, under the "
         "prior of the training records:"

@@ -8,12 +8,12 @@ else, being alike is still taken for a slip.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import duckdb
 import pyarrow as pa
 
+from mpi.batch.pattern_moves import move_pairs
 from mpi.linkage.model import Model
 from mpi.standardise.data_files import read_rows
 
@@ -21,11 +21,22 @@ FAMILIES_MIN: Final = 4
 """A name is in use if it goes with so many family names in the file."""
 RATIO_MIN: Final = 0.02
 """A name much rarer than the one it is like is a slip that many make."""
+SAME_SLIP_RECORDS: Final = 2
+"""So many records of one family name and birth date do not make the same slip by chance."""
 SLIP_CHARACTERS_MIN: Final = 3
 """In shorter names one slip changes nearly everything."""
 ALIKE_MIN: Final = 0.85
 """As in the shipped model's `vetoes.given_names_agree`."""
 
+_USE_JOINS: Final = """
+left join name_in_use as l_use on l_use.name = l.given_name
+left join name_in_use as r_use on r_use.name = r.given_name
+left join family_in_use as l_family on l_family.name = l.family_name
+left join family_in_use as r_family on r_family.name = r.family_name
+left join name_at_birth as l_birth on l_birth.family_name = l.family_name
+    and l_birth.birth_date = l.birth_date and l_birth.given_name = l.given_name
+left join name_at_birth as r_birth on r_birth.family_name = r.family_name
+    and r_birth.birth_date = r.birth_date and r_birth.given_name = r.given_name"""
 _TO_DIFFERENT: Final = {
     "given_close_family_same": "family_same_given_differs",
     "both_close": "family_close_given_differs",
@@ -44,13 +55,20 @@ _FAMILY_TO_ALIKE: Final = {
 """The same for slips that the model's measure of similarity does not see in short names."""
 _TWO_NAMES: Final = f"""(
     l.given_name <> r.given_name
-    and l_use.families is not null and r_use.families is not null
-    and least(l_use.families, r_use.families)
-        >= {RATIO_MIN} * greatest(l_use.families, r_use.families)
+    and (l_use.families is not null and r_use.families is not null
+        and least(l_use.families, r_use.families)
+            >= {RATIO_MIN} * greatest(l_use.families, r_use.families)
+        or l_birth.given_name is not null and r_birth.given_name is not null
+        and mpi_equal(l.family_name, r.family_name) and mpi_equal(l.birth_date, r.birth_date))
     and not list_has_any(l.given_roots, r.given_roots)
     and not list_has_any(l.given_names, r.given_names)
     and not list_has_any(l.given_names, coalesce(r.middle_names, []))
     and not list_has_any(r.given_names, coalesce(l.middle_names, [])))"""
+_EXCHANGED: Final = f"""(
+    l.given_name || l.family_name || r.given_name || r.family_name is not null
+    and mpi_likeness(l.given_name, r.family_name) >= {ALIKE_MIN}
+    and mpi_likeness(l.family_name, r.given_name) >= {ALIKE_MIN})"""
+"""Given and family name in each other's column, slips allowed."""
 _GIVEN_SLIP: Final = f"""(
     (l_use.families is null or r_use.families is null)
     and least(length(l.given_name), length(r.given_name)) >= {SLIP_CHARACTERS_MIN}
@@ -64,7 +82,9 @@ _FAMILY_SLIP: Final = f"""(
 def count_names_in_use(connection: duckdb.DuckDBPyConnection) -> None:
     """Tables `name_in_use` and `family_in_use` (name, families) of names that are somebody's.
 
-    The second counts given names instead, under the same column name.
+    The second counts given names instead, under the same column name. A third, `name_at_birth`,
+    has the given names that several records of one family name and birth date have: twins' names
+    are written again and again, and no slip is.
     """
     rows = read_rows("nicknames.csv")
     known = pa.table({"name": sorted({name for row in rows for name in row.values()})})
@@ -81,54 +101,22 @@ def count_names_in_use(connection: duckdb.DuckDBPyConnection) -> None:
                 or ({field} in (select name from known_names) and '{field}' = 'given_name')"""
         )
     connection.unregister("known_names")
+    connection.execute(
+        f"""create or replace table name_at_birth as
+        select family_name, birth_date, given_name from records
+        where family_name is not null and birth_date is not null and length(given_name) > 1
+        group by all having count(*) >= {SAME_SLIP_RECORDS}"""
+    )
 
 
 def tell_names_apart(connection: duckdb.DuckDBPyConnection, model: Model, *, table: str) -> None:
     """Move pairs of a table of patterns to the level that names in use and slips speak for."""
-    radix = 1
-    for comparison in model.comparisons:
-        places = {level.name: at for at, level in enumerate(comparison.levels, 1)}
-        if comparison.name == "name":
-            break
-        radix *= len(comparison.levels) + 1
-    else:
-        return
-    level = f"(pattern // {radix}) % {len(places) + 1}"
     for moves, condition in (
         (_TO_DIFFERENT, _TWO_NAMES),
         (_TO_ALIKE, _GIVEN_SLIP),
         (_FAMILY_TO_ALIKE, _FAMILY_SLIP),
     ):
-        if places.keys() >= {*moves, *moves.values()}:
-            steps = {places[old]: places[new] - places[old] for old, new in moves.items()}
-            _move_pairs(connection, table, level, radix, steps, condition)
-
-
-def _move_pairs(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    level: str,
-    radix: int,
-    steps: Mapping[int, int],
-    condition: str,
-) -> None:
-    """Add to the level of pairs on these levels for which the condition holds."""
-    connection.execute(
-        f"""create or replace temp table moved as
-        select pair.l, pair.r from {table} as pair
-        join records as l on l.record = pair.l join records as r on r.record = pair.r
-        left join name_in_use as l_use on l_use.name = l.given_name
-        left join name_in_use as r_use on r_use.name = r.given_name
-        left join family_in_use as l_family on l_family.name = l.family_name
-        left join family_in_use as r_family on r_family.name = r.family_name
-        where {level} in ({", ".join(map(str, steps))}) and {condition}"""
-    )
-    cases = " ".join(f"when {at} then {step}" for at, step in steps.items())
-    connection.execute(
-        f"""update {table} as pair set pattern = pattern + {radix} * (case {level} {cases} end)
-        from moved where moved.l = pair.l and moved.r = pair.r"""
-    )
-    connection.execute("drop table moved")
+        move_pairs(connection, model, table, "name", moves, condition, joins=_USE_JOINS)
 
 
 def join_slips_to_names(connection: duckdb.DuckDBPyConnection) -> None:
@@ -144,10 +132,10 @@ def join_slips_to_names(connection: duckdb.DuckDBPyConnection) -> None:
                 l.given_name as left_name, r.given_name as right_name
             from edge join records as l on l.record = left_record
             join records as r on r.record = right_record
-            left join name_in_use as l_use on l_use.name = l.given_name
-            left join name_in_use as r_use on r_use.name = r.given_name
-            where (mpi_likeness(l.given_name, r.given_name) >= {ALIKE_MIN} or {_GIVEN_SLIP})
-                and not coalesce({_TWO_NAMES}, false))
+            {_USE_JOINS}
+            where l.given_name || r.given_name is not null
+                and (mpi_likeness(l.given_name, r.given_name) >= {ALIKE_MIN} or {_GIVEN_SLIP})
+                and not coalesce({_TWO_NAMES}, false) or {_EXCHANGED})
         select record, list(distinct name) as names from (
             select left_record as record, right_name as name from alike
             union all select right_record, left_name from alike)

@@ -14,6 +14,7 @@ import duckdb
 
 from mpi.batch.engines import open_engine
 from mpi.batch.progress import Progress
+from mpi.batch.side_by_side import kept_workers
 from mpi.batch.stored_tasks import noted_questions, open_tasks, unanswered
 from mpi.batch.verify import EXAMPLES_MAX
 from mpi.batch.whole_store import Run, gather, link
@@ -82,6 +83,7 @@ def preview_release(
     with (
         closing(open_store(settings.database_url)) as store,
         tempfile.TemporaryDirectory(prefix="mpi-") as work,
+        kept_workers(settings.workers_count),
         bulk_snapshot(store) as bulk,
         open_engine(settings) as connection,
     ):

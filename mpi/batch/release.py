@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mpi.batch.engines import open_engine
 from mpi.batch.progress import Progress
+from mpi.batch.side_by_side import kept_workers
 from mpi.batch.whole_store import Run, gather, link
 from mpi.batch.write_index import Written, write_index
 from mpi.clock import Clock, SystemClock
@@ -45,6 +46,7 @@ def put_in_force(
     with (
         closing(open_store(settings.database_url)) as store,
         tempfile.TemporaryDirectory(prefix="mpi-") as work,
+        kept_workers(settings.workers_count),
         bulk_transaction(store) as bulk,
         open_engine(settings) as connection,
     ):

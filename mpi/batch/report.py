@@ -80,6 +80,8 @@ def _headline(data: ReportData) -> Iterable[str]:
         figures.append(("precision of links", f"{links.precision:.5f}"))
         figures.append(("recall of links", f"{links.recall:.4f}"))
     for name, value in figures:
+        if data.is_training and name in ("persons", "tasks waiting"):
+            continue
         yield f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>"
 
 
@@ -100,6 +102,14 @@ def _sections(data: ReportData) -> Iterable[str]:
         "at pairs on that level with mpi explain before you trust it.",
         [_levels_figure(comparison) for comparison in data.model.comparisons],
     )
+    if not data.is_training:
+        yield from _index_sections(data)
+    yield _calibration_section(data)
+    if data.evaluation:
+        yield _evaluation_section(data)
+
+
+def _index_sections(data: ReportData) -> Iterable[str]:
     yield _section(
         "Completeness",
         "The share of each source's records that bring a usable value; placeholders and "
@@ -115,9 +125,6 @@ def _sections(data: ReportData) -> Iterable[str]:
         "missed links. Look at the largest persons first.",
         [_sizes_figure(data)],
     )
-    yield _calibration_section(data)
-    if data.evaluation:
-        yield _evaluation_section(data)
 
 
 def _section(title: str, meaning: str, if_wrong: str, figures: Iterable[_Figure]) -> str:

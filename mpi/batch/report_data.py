@@ -85,6 +85,8 @@ class ReportData:
     calibration_labels: str = ""
     """Where the labels came from, for people: `trusted NHS numbers`, `the truth`."""
     evaluation: Evaluation | None = None
+    is_training: bool = False
+    """It is about the records of a training: there are no persons, tasks or sources to show."""
 
 
 def collect_report_data(

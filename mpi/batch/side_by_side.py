@@ -74,7 +74,43 @@ def started(
         yield (future.result() for future in as_completed(futures))
 
 
-def _pool(processes: int) -> ProcessPoolExecutor:
+_kept: ProcessPoolExecutor | None = None
+
+
+@contextmanager
+def kept_workers(workers: int) -> Iterator[None]:
+    """Inside, the functions of this module share worker processes, which start at once.
+
+    Starting some costs a second of every processor each time; and the system counts the memory
+    that this process has by then as theirs.
+
+    Args:
+        workers: As the functions will be given.
+    """
+    global _kept
+    processes = workers or processors_count()
+    if processes == 1 or _kept is not None:
+        yield
+        return
+    with _new_pool(processes) as _kept:
+        for _ in range(processes):
+            _kept.submit(os.getpid)
+        try:
+            yield
+        finally:
+            _kept = None
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    if _kept is not None:
+        yield _kept
+        return
+    with _new_pool(processes) as pool:
+        yield pool
+
+
+def _new_pool(processes: int) -> ProcessPoolExecutor:
     # Spawned, not forked: a fork would copy locks that DuckDB's and Arrow's threads hold.
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(processes, mp_context=context, initializer=_begin_worker)

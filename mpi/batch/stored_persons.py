@@ -7,7 +7,7 @@ from typing import Final
 
 import duckdb
 
-from mpi.batch.bulk_tables import query
+from mpi.batch.bulk_tables import query, stream
 from mpi.domain.links import LinkOrigin
 from mpi.storage.bulk_rows import BulkTransaction
 from mpi.storage.tables import PersonState
@@ -26,15 +26,15 @@ def write_links(
     )
     if closed.num_rows:
         bulk.update("link", closed, on=["number"])
-    opened = query(
+    opened = stream(
         connection,
         f"""select record, person_id, '{LinkOrigin.BATCH}' as origin, match_weight_bits,
             {model}::bigint as model, $at::timestamptz as valid_from
         from link_row order by record""",
         at=at,
     )
-    bulk.append("link", opened)
-    return closed.num_rows, opened.num_rows
+    opened_count = bulk.append("link", opened)
+    return closed.num_rows, opened_count
 
 
 # A link's weight is that of the heaviest edge to another record of the person.
@@ -63,13 +63,13 @@ def write_persons(
     (person_id, golden, golden_digest); ids of homes and remembered ids are persons too.
     """
     make_person_rows(connection)
-    new = query(
+    new = stream(
         connection,
-        """select id, state, redirect, golden, golden_digest, $at::timestamptz as created_at
+        """select id, state, golden, golden_digest, $at::timestamptz as created_at
         from person_row where not is_stored order by first nulls last, id""",
         at=at,
     )
-    bulk.append("person", new.drop(["redirect"]))
+    new_count = bulk.append("person", new)
     changed = query(
         connection,
         """select id, state, redirect, golden, golden_digest from person_row
@@ -90,7 +90,7 @@ def write_persons(
     gone = connection.execute(
         f"select count(*) from person_row where is_stored and not ({live})"
     ).fetchall()
-    return new.num_rows, gone[0][0]
+    return new_count, gone[0][0]
 
 
 def make_person_rows(connection: duckdb.DuckDBPyConnection) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from mpi.batch.bulk_tables import make_table, query
+from mpi.batch.bulk_tables import make_table, query, stream
 from mpi.batch.histories import ENTERED_IN_ERROR
 from mpi.config import SourceSystem
 from mpi.domain.records import COMPARISON_FIELDS
@@ -110,24 +110,24 @@ def write_records(
     connection.execute(_NEW_VERSION_SQL)
     connection.execute(_CHANGED_VERSION_SQL)
     connection.execute(_RECORD_ROW_SQL, {"model": model})
-    new = query(
+    new = stream(
         connection,
         f"""select {_RECORD_COLUMNS}, $at::timestamptz as registered_at from record_row
         where not is_stored order by number""",
         at=at,
     )
-    bulk.append("source_record", new)
+    new_records = bulk.append("source_record", new)
     changed = query(
         connection, f"select {_RECORD_COLUMNS} from record_row where is_stored order by number"
     )
     if changed.num_rows:
         bulk.update("source_record", changed.drop(["source", "local_id"]), on=["number"])
-    versions = query(connection, _VERSION_COLUMNS_SQL, at=at)
-    bulk.append("record_version", versions)
+    versions = stream(connection, _VERSION_COLUMNS_SQL, at=at)
+    new_versions = bulk.append("record_version", versions)
     judged_anew = query(connection, "select number, state from changed_version order by number")
     if judged_anew.num_rows:
         bulk.update("record_version", judged_anew, on=["number"])
-    return new.num_rows, versions.num_rows
+    return new_records, new_versions
 
 
 _NEW_VERSION_SQL: Final = """
@@ -217,7 +217,7 @@ def write_edges(
         bulk.delete("blocking_key", gone_keys)
     bulk.append(
         "blocking_key",
-        query(
+        stream(
             connection,
             """select distinct key, record from blocking_keys
             anti join stored_blocking_key using (key, record) order by key, record""",
@@ -234,7 +234,7 @@ def write_edges(
         bulk.delete("edge", gone_edges)
     bulk.append(
         "edge",
-        query(
+        stream(
             connection,
             f"""select left_record, right_record, match_weight_bits, {model}::bigint as model
             from edge anti join (select * from stored_edge where model = {model})

@@ -68,7 +68,7 @@ def choose_thresholds(
     """
     # Of equal weights the matches come first, so that they are pooled with the others.
     order = np.lexsort((~labels, weights))
-    share = _isotonic(labels[order].astype(float))
+    share = isotonic_shares(labels[order].astype(float))
     plateau = _plateau(weights, labels)
     link_share = cost_ratio / (1 + cost_ratio)
     link = _first_reaching(weights[order], share / plateau, link_share) + prior_offset_bits
@@ -100,7 +100,7 @@ def _first_reaching(
     return float(weights[at] if at < len(weights) else weights[-1] + 1)
 
 
-def _isotonic(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def isotonic_shares(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The non-decreasing sequence nearest to the values in least squares."""
     means: list[float] = []
     counts: list[int] = []

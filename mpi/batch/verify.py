@@ -20,6 +20,7 @@ from mpi.batch.bulk_tables import make_table
 from mpi.batch.engines import open_engine
 from mpi.batch.golden import golden_under_way
 from mpi.batch.progress import Progress
+from mpi.batch.side_by_side import kept_workers
 from mpi.batch.stored_persons import make_person_rows
 from mpi.batch.stored_tables import COMPARISON_JSON, STATE_SQL
 from mpi.batch.stored_tasks import noted_questions, unanswered
@@ -97,6 +98,7 @@ def verify_store(
     with (
         closing(open_store(settings.database_url)) as store,
         tempfile.TemporaryDirectory(prefix="mpi-") as work,
+        kept_workers(settings.workers_count),
         bulk_snapshot(store) as bulk,
         open_engine(settings) as connection,
     ):

@@ -27,6 +27,7 @@ from mpi.cli import (
     clients,
     demo,
     measure,
+    quality,
     region,
     register,
     server,
@@ -54,22 +55,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-GROUPS: Final = (
-    demo,
-    region,
-    batch,
-    measure,
-    check,
-    register,
-    ask,
-    server,
-    store,
-    clients,
-    audit,
-    webhooks,
-    backup,
-)
-for group in GROUPS:
+_GROUPS: Final = (
+    demo, region, batch, measure, quality, check, register, ask, server, store, clients, audit,
+    webhooks, backup,
+)  # fmt: skip
+for group in _GROUPS:
     group.add_commands(app)
 
 

@@ -26,7 +26,7 @@ _TOGETHER: Final = (
     ("nhs_number", "nhs_number_status"),
     ("address", "town", "postcode"),
 )
-_LISTS: Final = ("other_phones", "previous_names", "previous_addresses", "related_people")
+LISTS: Final = ("other_phones", "previous_names", "previous_addresses", "related_people")
 
 IsInformative = Callable[[str, str], bool]
 """Whether a field's text says anything; false for placeholders such as BABY or ZZ99 3VZ."""
@@ -84,7 +84,7 @@ def survivorship(
     # Column by column: most fields are told by nobody or alike by all, and that shows at once.
     columns = list(zip(*[_contents_of(record.demographics) for record in ordered], strict=True))
     values: dict[str, GoldenValue] = {}
-    for names, places in _FIELD_GROUPS:
+    for names, places in FIELD_GROUPS:
         if len(names) == 1:
             _settle_alone(names[0], columns[places[0]], ordered, values, is_informative)
         else:
@@ -92,7 +92,7 @@ def survivorship(
             _settle_together(names, together, ordered, values, is_informative)
     lists = {
         name: _entries(column, ordered)
-        for name, column in zip(_LISTS, columns[len(TEXT_FIELDS) :], strict=True)
+        for name, column in zip(LISTS, columns[len(TEXT_FIELDS) :], strict=True)
         if any(column)
     }
     return GoldenRecord(values, lists)
@@ -105,14 +105,14 @@ def _field_groups() -> tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]:
     return tuple((names, tuple(TEXT_FIELDS.index(name) for name in names)) for names in groups)
 
 
-_FIELD_GROUPS: Final = _field_groups()
+FIELD_GROUPS: Final = _field_groups()
 _NO_TEXT: Final = frozenset((None, ""))
 _Texts = tuple[str | None, ...]
 _Standing = tuple[bool, int, bool, datetime, tuple[str, ...]]
-"""What decides, the weightiest first; parallel to `_RULES`."""
-_RULES: Final = ("informative", "trust", "verified", "recency", "text")
+"""What decides, the weightiest first; parallel to `RULES`."""
+RULES: Final = ("informative", "trust", "verified", "recency", "text")
 _key: Final[Callable[[CurrentRecord], RecordKey]] = attrgetter("key")
-_contents_of: Final[Callable[[Demographics], tuple[Any, ...]]] = attrgetter(*TEXT_FIELDS, *_LISTS)
+_contents_of: Final[Callable[[Demographics], tuple[Any, ...]]] = attrgetter(*TEXT_FIELDS, *LISTS)
 
 
 _Told = tuple[_Texts, CurrentRecord]
@@ -207,7 +207,7 @@ def _deciding_rule(winner: _Standing, others: Sequence[_Standing]) -> str:
         return "agreed"  # They differ only in how they leave a part out: None or an empty text.
     best = max(rivals)
     return next(
-        rule for rule, mine, theirs in zip(_RULES, winner, best, strict=True) if mine != theirs
+        rule for rule, mine, theirs in zip(RULES, winner, best, strict=True) if mine != theirs
     )
 
 

@@ -113,7 +113,8 @@ _SEEKERS: Final = {Role.INTEGRATION: _UNIQUE, Role.VIEW: _UNIQUE, Role.STEWARD: 
 _READERS: Final = {Role.INTEGRATION: _NONE, Role.VIEW: _NONE, Role.STEWARD: _NONE}
 _OWNERS: Final = {Role.INTEGRATION: _OWN}
 _STEWARDS: Final = {Role.STEWARD: _NONE}
-_AUDITORS: Final = {Role.AUDITOR: _NONE}
+_FOLLOWERS: Final = _READERS | {Role.AUDITOR: _NONE}
+_STATERS: Final = {Role.INTEGRATION: _NONE, Role.STEWARD: _NONE}
 
 POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
     {
@@ -139,45 +140,58 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
             shows_people=True,
             roles={Role.INTEGRATION: _OWN, Role.VIEW: _NONE, Role.STEWARD: _NONE},
         ),
-        "explain": Rule(what="read why two records are one person's", roles=_STEWARDS),
+        "explain": Rule(
+            what="read why two records are one person's", roles=_STEWARDS, shows_people=True
+        ),
+        "read_person_history": Rule(
+            what="read what happened to a person", roles=_READERS, shows_people=True
+        ),
         "read_record_history": Rule(
-            what="read what a record said and whose it was",
+            what="read what a source said over time",
             shows_people=True,
             roles={Role.INTEGRATION: _OWN, Role.STEWARD: _NONE},
         ),
-        "read_person_history": Rule(
-            what="read which records a person had", roles=_STEWARDS | _AUDITORS
+        "list_changes": Rule(what="follow what happens to identities", roles=_FOLLOWERS),
+        "register_record": Rule(what="register a record", roles=_OWNERS, changes=True),
+        "register_batch": Rule(what="register many records", roles=_OWNERS, changes=True),
+        "delete_record": Rule(what="take a record back", roles=_OWNERS, changes=True),
+        "merge_record": Rule(what="merge two of its own records", roles=_OWNERS, changes=True),
+        "take_merge_back": Rule(what="take such a merge back", roles=_OWNERS, changes=True),
+        "state_nhs_number": Rule(
+            what="say that an NHS number is disputed or superseded", roles=_STATERS, changes=True
         ),
-        "list_changes": Rule(what="follow the change feed", roles=_READERS | _AUDITORS),
-        "register_record": Rule(what="say something of a record", roles=_OWNERS, changes=True),
-        "register_batch": Rule(what="say something of many records", roles=_OWNERS, changes=True),
-        "delete_record": Rule(what="delete a record", roles=_OWNERS, changes=True),
-        "merge_record": Rule(what="merge two of its records", roles=_OWNERS, changes=True),
-        "take_merge_back": Rule(what="take that back", roles=_OWNERS, changes=True),
-        "list_tasks": Rule(what="list the questions for stewards", roles=_STEWARDS),
-        "read_task": Rule(what="read a question", roles=_STEWARDS, shows_people=True),
+        "preview_nhs_number": Rule(
+            what="see what that would do", roles=_STATERS, shows_people=True
+        ),
+        "retract_nhs_number": Rule(what="take that back", roles=_STATERS, changes=True),
+        "list_tasks": Rule(what="read the work list", roles=_STEWARDS),
+        "read_task": Rule(what="read a task", roles=_STEWARDS, shows_people=True),
         **{
-            f"{verb}_task": Rule(what=f"{verb} a question", roles=_STEWARDS, changes=True)
-            for verb in ("claim", "release", "park", "note", "decide", "preview")
+            action: Rule(what=what, roles=_STEWARDS, changes=True, shows_people=True)
+            for action, what in (
+                ("claim_task", "work on a task"),
+                ("release_task", "give a task back"),
+                ("park_task", "put a task aside"),
+                ("note_task", "close a task without a decision"),
+                ("decide_task", "answer a task"),
+            )
         },
-        "list_decisions": Rule(what="list decisions", roles=_STEWARDS | _AUDITORS),
-        "read_decision": Rule(what="read a decision", roles=_STEWARDS | _AUDITORS),
-        "decide": Rule(what="decide", roles=_STEWARDS, changes=True),
-        "preview_decision": Rule(what="see what that would do", roles=_STEWARDS),
+        "preview_task": Rule(what="see what an answer would do", roles=_STEWARDS),
+        "decide": Rule(what="take a decision", roles=_STEWARDS, changes=True),
+        "preview_decision": Rule(what="see what a decision would do", roles=_STEWARDS),
+        "list_decisions": Rule(
+            what="read decisions", roles={Role.STEWARD: _NONE, Role.AUDITOR: _NONE}
+        ),
+        "read_decision": Rule(
+            what="read a decision", roles={Role.STEWARD: _NONE, Role.AUDITOR: _NONE}
+        ),
         "retract_decision": Rule(what="take a decision back", roles=_STEWARDS, changes=True),
         "preview_retraction": Rule(what="see what that would do", roles=_STEWARDS),
         "judge_version": Rule(what="judge a held version", roles=_STEWARDS, changes=True),
-        "preview_verdict": Rule(what="see what that would do", roles=_STEWARDS),
-        "merge_persons": Rule(
-            what="decide that two persons are one", roles=_STEWARDS, changes=True
-        ),
-        "split_person": Rule(what="decide that a person is two", roles=_STEWARDS, changes=True),
-        "state_nhs_number": Rule(
-            what="dispute or supersede a number", roles=_STEWARDS, changes=True
-        ),
-        "preview_nhs_number": Rule(what="see what that would do", roles=_STEWARDS),
-        "retract_nhs_number": Rule(what="take that back", roles=_STEWARDS, changes=True),
-        "list_disclosures": Rule(what="read who saw a person", roles=_AUDITORS),
+        "preview_verdict": Rule(what="see what a verdict would do", roles=_STEWARDS),
+        "merge_persons": Rule(what="say that two are one person", roles=_STEWARDS, changes=True),
+        "split_person": Rule(what="say that one is two people", roles=_STEWARDS, changes=True),
+        "list_disclosures": Rule(what="read who saw a person", roles={Role.AUDITOR: _NONE}),
     }
 )
 

@@ -50,8 +50,9 @@ def accept_versions(
     """The record that its versions make, without those that contradict what came before them.
 
     A verdict accepts a version whatever it contradicts; one that says *another human* drops the
-    versions before it. After a deletion nothing is live that could be contradicted, so the next
-    version begins anew, with the history before the deletion unless it contradicts that.
+    versions before it. One that the source itself calls an error is not asked about. After a
+    deletion nothing is live that could be contradicted, so the next version begins anew, with the
+    history before the deletion unless it contradicts that.
 
     Args:
         versions: At least one version of one record, in any order.
@@ -73,7 +74,7 @@ def accept_versions(
         if reason is None or version.verdict is VersionVerdict.CORRECTION:
             accepted.append(version)
             is_deleted = False
-        else:
+        elif not version.is_entered_in_error:
             held.append(HeldVersion(version, reason))
     if is_deleted or not accepted:
         return AcceptedVersions(None, ())

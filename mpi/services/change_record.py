@@ -20,11 +20,11 @@ from mpi.services.register import (
     Registered,
     outcome_of,
     registered_as,
-    require_past,
-    require_source,
+    require_known_source,
     unchanged,
 )
 from mpi.services.restate import record_keys
+from mpi.services.sendable import require_event
 from mpi.storage.graph import list_family, survivors_of
 from mpi.storage.locks import Locks
 from mpi.storage.records import add_record, find_record, get_record
@@ -59,8 +59,8 @@ def delete_record(
         UnknownRecord: If there never was such a record.
         InvalidRecord: If the event lies in the future.
     """
-    require_source(index, key, recipient)
-    require_past(event_at, clock)
+    require_known_source(index, key)
+    require_event(event_at, sequence, clock)
     version = RecordVersion(
         key=key,
         demographics=NO_DEMOGRAPHICS,
@@ -97,7 +97,7 @@ def merge_records(
         InvalidRecord: If the two are one record, or of two sources.
         Conflict: If the retired one was merged into another, or the survivor into it.
     """
-    require_source(index, retired, recipient)
+    require_known_source(index, retired)
     if retired.source != survivor.source or retired == survivor:
         raise InvalidRecord("into: must be another record of the same source")
     act = Act(index, recipient, clock, action="merge", reason="source_merge", is_explained=True)
@@ -113,7 +113,7 @@ def unmerge_record(
         UnknownRecord: If there never was such a record.
         Conflict: If it is not merged.
     """
-    require_source(index, retired, recipient)
+    require_known_source(index, retired)
     act = Act(index, recipient, clock, action="unmerge", reason="source_unmerge", is_explained=True)
     return writer.run(lambda unit, locks: _unmerge(unit, locks, act, retired))
 

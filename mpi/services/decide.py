@@ -21,6 +21,7 @@ from mpi.services.evidence import evidence_between, require_same_evidence
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.restate import record_keys
 from mpi.services.review import AnsweredTask, answer_task, require_answerable
+from mpi.services.sendable import require_plain
 from mpi.services.world import World
 from mpi.standardise.numbers import standardise_nhs_number
 from mpi.storage.decisions import add_decision
@@ -90,6 +91,7 @@ def decide(
         DecisionViolated: If a decision in force says the opposite.
         StaleVersion: If the evidence or the task is not what the steward saw.
     """
+    require_plain("reason", proposal.reason)
     reason = f"decided_{proposal.kind}"
     act = Act(index, recipient, clock, action="decide", reason=reason, is_explained=True)
     return run_act(
@@ -113,14 +115,14 @@ class _Sides:
 def _decide(unit: UnitOfWork, locks: Locks, act: Act, proposal: Proposal) -> Decided:
     if proposal.task:
         require_answerable(unit, proposal.task, act.recipient.actor, at=act.clock.now())
-    sides = _sides(unit, proposal)
+    sides, successions = _sides(unit, proposal), _successions(proposal)
+    locks.require_numbers({*successions, *successions.values()})
     world = locked_world(unit, locks, act, sides.all)
     if _sides(unit, proposal) != sides:
         raise MustRetry(locks.wanted)  # A person got or lost a record before we had the locks.
     evidence = evidence_between(world, act.index, sides.left, sides.right)
     require_same_evidence(proposal.evidence_digest, evidence)
     _refuse_contradiction(world, proposal.kind, sides)
-    successions = _successions(proposal)
     if proposal.kind is DecisionKind.SAME:
         _require_one_number(world, sides, successions)
     elif successions or sides.wrong:

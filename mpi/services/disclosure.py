@@ -39,8 +39,6 @@ class Recipient:
     """ODS code."""
     duties: frozenset[Duty] = frozenset()
     """What the permission to ask is bound to."""
-    sources: frozenset[str] | None = None
-    """The source systems whose records it may change; None for all."""
 
 
 def disclosed(answer: Disclosable, recipient: Recipient) -> Disclosable:

@@ -14,6 +14,7 @@ from mpi.services.decided import Decided, decided_as, run_act
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.review import AnsweredTask, answer_task, require_answerable
+from mpi.services.sendable import require_plain
 from mpi.storage.decisions import add_decision, add_version_decision
 from mpi.storage.graph import list_family, survivors_of
 from mpi.storage.locks import Locks
@@ -66,6 +67,7 @@ def judge_version(
         Conflict: If the version is not held back.
         StaleVersion: If the task is not what the steward saw.
     """
+    require_plain("reason", verdict.reason)
     act = Act(
         index, recipient, clock, action="decide", reason=str(verdict.verdict), is_explained=True
     )

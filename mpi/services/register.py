@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from mpi.clock import Clock
 from mpi.domain.demographics import Demographics
 from mpi.domain.events import EventType
 from mpi.domain.identifiers import PersonId, RecordKey, parse_record_key
 from mpi.domain.records import RecordVersion, content_digest, content_json, demographics_to_dict
-from mpi.errors import Forbidden, InvalidRecord, UnknownSource
+from mpi.errors import UnknownSource
 from mpi.services.act import Act, Carried, carry_out
 from mpi.services.cause import identity_event
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.restate import locks_of
+from mpi.services.sendable import require_event, require_plain, require_unicode
 from mpi.storage.graph import list_family, survivors_of
 from mpi.storage.locks import Locks
 from mpi.storage.outbox import add_events
@@ -37,9 +38,6 @@ from mpi.storage.versions import (
     mark_version_in_error,
 )
 from mpi.storage.writer import Writer
-
-EVENT_SKEW_MAX: Final = timedelta(days=1)
-"""How far ahead of ours a source's clock may be; a later event would stay live for ever."""
 
 
 class Outcome(StrEnum):
@@ -137,8 +135,10 @@ def submit_registration(
     clock: Clock,
 ) -> Future[Registered]:
     """`register` without waiting, so that many of one caller can share a commit."""
-    require_source(index, statement.key, recipient)
-    require_past(statement.event_at, clock)
+    require_known_source(index, statement.key)
+    require_event(statement.event_at, statement.sequence, clock)
+    require_unicode(statement.demographics)
+    require_plain("request_key", statement.request_key or "")
     version = statement.version()
     act = Act(index, recipient, clock, action="register", reason="registered")
 
@@ -150,19 +150,10 @@ def submit_registration(
     return writer.submit(work)
 
 
-def require_source(index: LinkageIndex, key: RecordKey, recipient: Recipient) -> None:
-    """Raise UnknownSource if no mapping of the installation names the record's source, Forbidden
-    if it is another organisation's."""
+def require_known_source(index: LinkageIndex, key: RecordKey) -> None:
+    """Raise UnknownSource unless a mapping of the installation names the record's source."""
     if key.source not in index.mapping_digests:
         raise UnknownSource("source: no mapping of this installation names it")
-    if recipient.sources is not None and key.source not in recipient.sources:
-        raise Forbidden("source: belongs to another organisation")
-
-
-def require_past(event_at: datetime, clock: Clock) -> None:
-    """Raise InvalidRecord if an event lies ahead of our clock by more than a day."""
-    if event_at > clock.now() + EVENT_SKEW_MAX:
-        raise InvalidRecord("event_at: must not lie in the future")
 
 
 def _keys_to_lock(unit: UnitOfWork, index: LinkageIndex, version: RecordVersion) -> frozenset[int]:

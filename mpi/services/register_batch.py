@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from mpi.clock import Clock
-from mpi.errors import InvalidInput, MpiError
+from mpi.errors import Forbidden, InvalidInput, MpiError
 from mpi.limits import BATCH_RECORDS_MAX
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex
@@ -22,6 +22,7 @@ def register_batch(
     recipient: Recipient,
     *,
     clock: Clock,
+    may_state: Callable[[str], bool] = lambda _source: True,
 ) -> list[Registered | MpiError]:
     """Register what each of these objects states, in order.
 
@@ -31,6 +32,7 @@ def register_batch(
         contents: See `keyed_statement`; at most `BATCH_RECORDS_MAX`.
         recipient: Who says it.
         clock: Stamps what is written.
+        may_state: Whether the sender may speak for a source system.
 
     Returns:
         For each what came of it, or why it was refused; one never depends on another.
@@ -40,15 +42,23 @@ def register_batch(
     """
     if len(contents) > BATCH_RECORDS_MAX:
         raise InvalidInput(f"records: must not be more than {BATCH_RECORDS_MAX}")
-    submitted = [_submitted(writer, index, each, recipient, clock) for each in contents]
+    submitted = [_submitted(writer, index, each, recipient, clock, may_state) for each in contents]
     return [_settled(each) for each in submitted]
 
 
 def _submitted(
-    writer: Writer, index: LinkageIndex, content: object, recipient: Recipient, clock: Clock
+    writer: Writer,
+    index: LinkageIndex,
+    content: object,
+    recipient: Recipient,
+    clock: Clock,
+    may_state: Callable[[str], bool],
 ) -> Future[Registered] | MpiError:
     try:
-        return submit_registration(writer, index, keyed_statement(content), recipient, clock=clock)
+        statement = keyed_statement(content)
+        if not may_state(statement.key.source):
+            raise Forbidden("source: belongs to another organisation")
+        return submit_registration(writer, index, statement, recipient, clock=clock)
     except MpiError as error:
         return error
 

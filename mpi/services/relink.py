@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mpi.domain.events import EventType
 from mpi.domain.golden import CurrentRecord, survivorship
@@ -26,7 +26,7 @@ from mpi.services.questions import TaskChanges, put_questions
 from mpi.services.world import Judged, World, judge, read_world
 from mpi.standardise.informative import is_informative
 from mpi.storage.graph import StandingRecord, list_homes, put_home
-from mpi.storage.links import close_link, open_link
+from mpi.storage.links import close_link, latest_start, open_link
 from mpi.storage.locks import Locks
 from mpi.storage.outbox import OutboxEvent, add_events
 from mpi.storage.persons import (
@@ -94,6 +94,7 @@ def relink(
     found = Relinked()
     _note_before(world, gone, found)
     rows = _name(unit, index, world, judged, cause, found)
+    cause = _not_before(unit, world, gone, cause, found)
     changed = _write_links(unit, world, gone, cause, found)
     changed |= {found.person_of[record] for record in stated if record in found.person_of}
     _write_persons(unit, index, rows, changed, cause, found)
@@ -193,6 +194,28 @@ def _write_home(
             remembered_id=remembered_id,
             is_new=standing.home_id is None,
         )
+
+
+def _not_before(
+    unit: UnitOfWork,
+    world: World,
+    gone: Iterable[StandingRecord],
+    cause: Cause,
+    found: Relinked,
+) -> Cause:
+    """The cause, no earlier than the links that it ends.
+
+    It may have waited at a lock for whoever made them, or another machine's clock may be ahead.
+    """
+    standing = [*gone, *(world.records[number] for number in world.touched)]
+    ended = [
+        each.link
+        for each in standing
+        if each.link is not None and found.person_of.get(each.number) != each.person_id
+    ]
+    if not ended:
+        return cause
+    return replace(cause, at=max(cause.at, latest_start(unit, ended)))
 
 
 def _write_links(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mpi.domain.identifiers import RecordKey
@@ -109,6 +109,7 @@ def restate(
     locks.require_keys(list(keys.values()), wanted)
     told = [each.version for fold in folds.values() for each in fold.versions]
     locks.require_numbers(stated_numbers(told))
+    changes = _parting(unit, locks, changes)
     found = Restated()
     for change in changes:
         _write_record(unit, change, merged.get(change.number), found)
@@ -169,6 +170,18 @@ class _Change:
     @property
     def after(self) -> ComparisonRecord | None:
         return self.fold.comparison if self.fold else None
+
+
+def _parting(unit: UnitOfWork, locks: Locks, changes: list[_Change]) -> list[_Change]:
+    """The changes, with whose the records are that live no longer: no decision may move them now.
+
+    Once they are gone nobody could tell any more.
+    """
+    going = [each.number for each in changes if each.before is not None and each.after is None]
+    if not going or not locks.take_records(going):
+        return changes
+    standing = list_standing(unit, going)
+    return [replace(each, before=standing.get(each.number, each.before)) for each in changes]
 
 
 def _change(

@@ -10,6 +10,7 @@ from mpi.services.decided import Decided, decided_as, locked_world, run_act
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.restate import record_keys
+from mpi.services.sendable import require_plain
 from mpi.storage.decisions import StoredDecision, get_decision, retract_decision
 from mpi.storage.graph import survivors_of
 from mpi.storage.locks import Locks
@@ -47,6 +48,7 @@ def retract(
         UnknownDecision: If there is none of this number.
         Conflict: If it was retracted before.
     """
+    require_plain("reason", reason)
     act = Act(index, recipient, clock, action="retract", reason="retracted", is_explained=True)
     return run_act(
         writer,

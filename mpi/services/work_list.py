@@ -1,41 +1,27 @@
-"""What stewards work on: the list of tasks, one task with all there is to see, and answers."""
+"""What stewards look at: the list of tasks, and one task with all there is to see."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from mpi.clock import Clock
 from mpi.domain.identifiers import PersonId, RecordKey
-from mpi.domain.links import DecisionKind, VetoReason
-from mpi.domain.records import VersionVerdict, demographics_to_dict
+from mpi.domain.links import VetoReason
+from mpi.domain.records import demographics_to_dict
 from mpi.domain.tasks import TaskState, TaskType
-from mpi.errors import InvalidInput
 from mpi.limits import PAGE_ITEMS_MAX
-from mpi.services.act import Act
 from mpi.services.answers import PairExplanation, Seen, seen_records
-from mpi.services.decide import Proposal, decide
-from mpi.services.decided import Decided
-from mpi.services.disclosure import Recipient, audit_disclosure
 from mpi.services.evidence import evidence_between
 from mpi.services.explanation import explain_records
-from mpi.services.judge_version import Verdict, judge_version
 from mpi.services.linkage_index import LinkageIndex
-from mpi.services.restate import record_keys
 from mpi.services.review import (
-    AnsweredTask,
-    claim_task,
-    note_task,
-    park_task,
-    release_task,
     state_at,
 )
 from mpi.services.world import World, read_world
 from mpi.storage.graph import list_family, survivors_of
-from mpi.storage.locks import Locks
 from mpi.storage.records import list_live_contents, list_records
 from mpi.storage.tables import VersionState
 from mpi.storage.tasks import (
@@ -45,9 +31,8 @@ from mpi.storage.tasks import (
     get_task,
     list_open_tasks,
 )
-from mpi.storage.unit_of_work import UnitOfWork, reading
+from mpi.storage.unit_of_work import UnitOfWork
 from mpi.storage.versions import list_versions_of
-from mpi.storage.writer import Writer
 
 __all__ = ["TaskFilter"]
 
@@ -62,12 +47,6 @@ class TaskReply(StrEnum):
     DIFFERENT = "different"
     CORRECTION = "correction"
     ANOTHER_HUMAN = "another_human"
-
-
-_VERDICTS: Final = {
-    TaskReply.CORRECTION: VersionVerdict.CORRECTION,
-    TaskReply.ANOTHER_HUMAN: VersionVerdict.ANOTHER_HUMAN,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,20 +128,6 @@ class TaskAnswer:
         return tuple(each.person_id for each in (*self.left, *self.right))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A steward's answer to a task, as the task was shown."""
-
-    task: AnsweredTask
-    reply: TaskReply
-    reason: str
-    evidence_digest: str | None = None
-    version: str | None = None
-    """Of an overlay, which version is judged."""
-    supersedes: Mapping[str, str] = field(default_factory=dict)
-    wrong_numbers: tuple[RecordKey, ...] = ()
-
-
 def list_tasks(
     unit: UnitOfWork,
     _index: LinkageIndex,
@@ -209,144 +174,8 @@ def read_task(unit: UnitOfWork, index: LinkageIndex, number: int, at: datetime) 
         evidence_digest=evidence.digest if is_pair else None,
         veto=evidence.seen.veto,
         explanation=_explained(unit, index, world, left, right),
-        replies=_replies(task),
+        replies=replies_to(task),
     )
-
-
-def claim(
-    writer: Writer, _index: LinkageIndex, number: int, recipient: Recipient, *, clock: Clock
-) -> StoredTask:
-    """Work on a task for a while (see `review.claim_task`)."""
-    at = clock.now()
-    return _change(
-        writer,
-        "claim_task",
-        number,
-        recipient,
-        at,
-        lambda u, who: claim_task(u, number, who, at=at),
-    )
-
-
-def release(
-    writer: Writer, _index: LinkageIndex, number: int, recipient: Recipient, *, clock: Clock
-) -> StoredTask:
-    """Give a task back to the list (see `review.release_task`)."""
-    at = clock.now()
-    return _change(
-        writer,
-        "release_task",
-        number,
-        recipient,
-        at,
-        lambda u, who: release_task(u, number, who, at=at),
-    )
-
-
-def park(
-    writer: Writer,
-    _index: LinkageIndex,
-    number: int,
-    recipient: Recipient,
-    *,
-    until: datetime,
-    clock: Clock,
-) -> StoredTask:
-    """Put a task aside (see `review.park_task`)."""
-    at = clock.now()
-    return _change(
-        writer,
-        "park_task",
-        number,
-        recipient,
-        at,
-        lambda u, who: park_task(u, number, who, until=until, at=at),
-    )
-
-
-def note(
-    writer: Writer,
-    index: LinkageIndex,
-    answered: AnsweredTask,
-    recipient: Recipient,
-    *,
-    clock: Clock,
-) -> StoredTask:
-    """Close a task without a decision (see `review.note_task`)."""
-    act = Act(index, recipient, clock, action="note_task", reason="noted", is_explained=True)
-    return _change(
-        writer,
-        act.action,
-        answered.number,
-        recipient,
-        clock.now(),
-        lambda u, _: note_task(u, answered, act.cause(u)),
-    )
-
-
-def reply_to_task(
-    writer: Writer,
-    index: LinkageIndex,
-    said: Reply,
-    recipient: Recipient,
-    *,
-    clock: Clock,
-    is_preview: bool = False,
-) -> Decided:
-    """Decide what a task asks, or say what that would do.
-
-    Raises:
-        UnknownTask: If there is none of this number.
-        InvalidInput: If the task does not ask that; else as `decide` and `judge_version`.
-        Conflict: If the task or its evidence is not what the steward saw.
-    """
-    task, names = _asked(writer, said.task.number)
-    if said.reply not in _replies(task):
-        raise InvalidInput("reply: the task asks something else; its `replies` say what")
-    if said.reply in _VERDICTS:
-        verdict = Verdict(
-            record=names[min(task.left)],
-            version=said.version,
-            verdict=_VERDICTS[said.reply],
-            reason=said.reason,
-            task=said.task,
-        )
-        return judge_version(writer, index, verdict, recipient, clock=clock, is_preview=is_preview)
-    if said.evidence_digest is None:
-        raise InvalidInput("evidence_digest: is missing; the task shows it")
-    proposal = Proposal(
-        kind=DecisionKind(said.reply),
-        left=tuple(names[record] for record in sorted(task.left)),
-        right=tuple(names[record] for record in sorted(task.right)),
-        reason=said.reason,
-        supersedes=said.supersedes,
-        wrong_numbers=said.wrong_numbers,
-        evidence_digest=said.evidence_digest,
-        task=said.task,
-    )
-    return decide(writer, index, proposal, recipient, clock=clock, is_preview=is_preview)
-
-
-def _asked(writer: Writer, number: int) -> tuple[StoredTask, dict[int, RecordKey]]:
-    with reading(writer.store) as unit:
-        task = get_task(unit, number)
-        return task, record_keys(unit, task.records)
-
-
-def _change(
-    writer: Writer,
-    action: str,
-    number: int,
-    recipient: Recipient,
-    at: datetime,
-    change: Callable[[UnitOfWork, str], StoredTask],
-) -> StoredTask:
-    def work(unit: UnitOfWork, _: Locks) -> StoredTask:
-        changed = change(unit, recipient.actor)
-        audit_disclosure(unit, action, recipient, [], at=at, detail={"task": number})
-        return changed
-
-    return writer.run(work)
 
 
 def _listed(task: StoredTask, at: datetime) -> ListedTask:
@@ -368,7 +197,8 @@ def _listed(task: StoredTask, at: datetime) -> ListedTask:
     )
 
 
-def _replies(task: StoredTask) -> tuple[TaskReply, ...]:
+def replies_to(task: StoredTask) -> tuple[TaskReply, ...]:
+    """What can be said to a task; nothing where it does not ask about two sides."""
     if task.type is TaskType.OVERLAY:
         return (TaskReply.CORRECTION, TaskReply.ANOTHER_HUMAN)
     if task.left and task.right:

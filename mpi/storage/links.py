@@ -79,6 +79,12 @@ def open_link(
     )
 
 
+def latest_start(unit: UnitOfWork, numbers: Sequence[int]) -> datetime:
+    """When the youngest of these links, at least one, came into force."""
+    starts: list[datetime] = [row.valid_from for row in unit.rows(_STARTS, numbers=list(numbers))]
+    return max(starts)
+
+
 def close_link(unit: UnitOfWork, number: int, *, at: datetime) -> None:
     """The link of this number holds no longer."""
     _CLOSE.run(unit, its_number=number, valid_to=at)
@@ -127,6 +133,9 @@ _EVER_OF_PERSON: Final = _EVER.where(link.c.person_id == sa.bindparam("person_id
 _EVER_OF_RECORD: Final = _EVER.where(link.c.record == sa.bindparam("record"))
 _EDGE: Final = sa.select(edge.c.left_record, edge.c.right_record, edge.c.match_weight_bits).where(
     edge.c.left_record == sa.bindparam("left"), edge.c.right_record == sa.bindparam("right")
+)
+_STARTS: Final = sa.select(link.c.valid_from).where(
+    link.c.number.in_(sa.bindparam("numbers", expanding=True))
 )
 _ADD: Final = insert_into(
     link, "record", "person_id", "origin", "match_weight_bits", "model", "valid_from"

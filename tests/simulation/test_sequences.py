@@ -8,20 +8,15 @@ from random import Random
 
 import pytest
 
-from mpi.services.linkage_index import LinkageIndex, compile_linkage_index
+from mpi.services.linkage_index import LinkageIndex
 from mpi.storage.engine import open_store
-from tests.live_index import SOURCES, LiveIndex, live_release
+from tests.live_index import LiveIndex
 from tests.simulation.acts import Acts, do_something
 from tests.simulation.invariants import Watch
 
 SEQUENCES = int(os.environ.get("MPI_SEQUENCES", "12"))
 FIRST_SEED = int(os.environ.get("MPI_FIRST_SEED", "0"))
 STEPS = 40
-
-
-@pytest.fixture(scope="session")
-def index() -> LinkageIndex:
-    return compile_linkage_index(live_release(), SOURCES)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

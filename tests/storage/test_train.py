@@ -111,6 +111,42 @@ def test_a_wrong_spec_writes_nothing(feeds, tmp_path, text, told):
 
 def test_records_without_numbers_cannot_teach(tmp_path):
     write_region(generate(people=30, seed=53, sources=("bournemouth-council",)), tmp_path)
-    with pytest.raises(InvalidInput, match="too few records share a trusted NHS number"):
+    with pytest.raises(InvalidInput, match="too few records are alike"):
         trained(tmp_path, tmp_path / "dorset")
     assert not (tmp_path / "dorset").exists()
+
+
+@pytest.fixture(scope="module")
+def unlabelled(feeds, tmp_path_factory):
+    """A release of the same feeds under a spec that trusts no number."""
+    folder = tmp_path_factory.mktemp("unlabelled")
+    spec = SPEC.read_text("utf-8").replace('trusted_statuses = ["01"]', "trusted_statuses = []")
+    (folder / "spec.toml").write_text(spec, "utf-8")
+    return train(
+        feeds, spec=folder / "spec.toml", out=folder, version="1", progress=SilentProgress()
+    )
+
+
+def test_without_trusted_numbers_the_weights_come_out_alike(unlabelled, model):
+    assert not unlabelled.is_labelled
+    release = read_release(unlabelled.folder)
+    learned = model_from_spec(release.spec, version="1", digest=release.digest)
+    for comparison, level in (("name", "same"), ("birth_date", "same"), ("home", "differs")):
+        one, other = (
+            next(each for each in m.comparison(comparison).levels if each.name == level)
+            for m in (learned, model)
+        )
+        assert abs(one.weight_bits - other.weight_bits) < 1.5, (comparison, level)
+
+
+def test_the_card_says_that_nothing_was_labelled(unlabelled):
+    card = (unlabelled.folder / "MODEL_CARD.md").read_text("utf-8")
+    assert "expectation and maximisation" in card
+    assert "nothing was calibrated" in card
+
+
+def test_training_draws_levels_weights_and_calibration(report):
+    page = (report.folder / "charts.html").read_text("utf-8")
+    assert page.count("<svg") >= 3
+    assert "Calibration" in page
+    assert "Completeness" not in page

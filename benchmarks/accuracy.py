@@ -1,0 +1,44 @@
+"""How right the links are: of the region's index, and of `mpi link` on files from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.accuracy_files import measure_files
+from benchmarks.accuracy_region import measure_regions
+from benchmarks.suite import Outcome, Scale
+from mpi.batch.charts import svg_of
+
+PLOT = "accuracy-curve.svg"
+
+
+def run(scale: Scale) -> Outcome:
+    regions, region_figures = measure_regions(scale)
+    files, file_figures = measure_files(scale)
+    plot = svg_of(_curve({name: each["curve"] for name, each in region_figures.items()}))
+    figures = {"regions": region_figures, "files": file_figures}
+    return Outcome([*regions, *files], figures, {PLOT: _stand_alone(plot)})
+
+
+def _curve(curves: dict[str, Sequence[dict[str, float]]]) -> dict[str, Any]:
+    """Precision and recall of the weights alone by threshold; one mark a whole bit and seed."""
+    values = [{"profile": name, **point} for name, points in curves.items() for point in points]
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "width": 560,
+        "height": 320,
+        "data": {"values": values},
+        "mark": {"type": "point", "filled": True, "size": 40},
+        "encoding": {
+            "x": {"field": "recall", "type": "quantitative", "scale": {"zero": False}},
+            "y": {"field": "precision", "type": "quantitative", "scale": {"zero": False}},
+            "shape": {"field": "profile", "type": "nominal"},
+            "color": {"field": "profile", "type": "nominal"},
+        },
+    }
+
+
+def _stand_alone(svg: str) -> str:
+    """With the namespace that a file of its own needs."""
+    return svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)

@@ -1,0 +1,232 @@
+"""Accuracy of the index on synthetic regions whose seeds trained no model, by case and by group."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from benchmarks.cases.region import write_feeds
+from benchmarks.suite import Scale, Table
+from mpi.batch.evaluate import evaluate
+from mpi.batch.evaluation import Evaluation, PairCounts
+from mpi.batch.intervals import wilson_interval
+from mpi.batch.load import load_folder
+from mpi.batch.progress import SilentProgress
+from mpi.batch.stored_index import StoredIndex, read_index
+from mpi.batch.truth import read_truth
+from mpi.config import Settings
+from mpi.storage.bulk import read_table
+from mpi.storage.engine import Store, open_store
+from mpi.synthetic.region import Profile
+
+PEOPLE = {"quick": 5_000, "full": 40_000}
+NINE_TO_ONE_BITS, NINETY_NINE_TO_ONE_BITS = np.log2(9), np.log2(99)
+"""Between them lie the pairs that are given 90 to 99 %."""
+HARD_CASES = ("twin", "namesake", "household")
+
+
+@dataclass(slots=True)
+class Region:
+    """Sums over all seeds of one profile."""
+
+    pairs: PairCounts = field(default_factory=lambda: PairCounts(**dict.fromkeys(_COUNTS, 0)))
+    groups: dict[tuple[str, str], PairCounts] = field(default_factory=dict)
+    group_records: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    records: int = 0
+    tasks: int = 0
+    over_merged: int = 0
+    twins_linked: int = 0
+    likely_pairs: int = 0
+    """Edges that are given 90 to 99 %."""
+    likely_true: int = 0
+    true_pairs: int = 0
+    blocked_true: int = 0
+    candidates: int = 0
+    """Ordered pairs that share a blocking key."""
+    points: list[dict[str, float]] = field(default_factory=list)
+
+    def add(self, evaluation: Evaluation) -> None:
+        self.pairs = _sum(self.pairs, evaluation.automatic_links)
+        for row in evaluation.by_group:
+            key = (row.dimension, row.value)
+            self.groups[key] = (
+                _sum(self.groups[key], row.pairs) if key in self.groups else row.pairs
+            )
+            self.group_records[key] += row.records_count
+        self.records += evaluation.records_count
+        self.tasks += evaluation.tasks_count
+        self.over_merged += evaluation.over_merged_persons
+        self.twins_linked += evaluation.twins_linked
+
+
+_COUNTS = ("true_pairs", "linked_pairs", "correct_pairs")
+
+
+def measure_regions(scale: Scale) -> tuple[list[Table], dict[str, Any]]:
+    """Tables and figures of the normal and the stress profile."""
+    profiles: tuple[Profile, ...] = ("normal", "stress")
+    regions = {profile: _measure(scale, profile) for profile in profiles}
+    tables = [_summary(regions)]
+    for profile, region in regions.items():
+        tables.append(_by_group(f"By group and hard case, {profile}", region))
+    return tables, {name: _figures(region) for name, region in regions.items()}
+
+
+def _measure(scale: Scale, profile: Profile) -> Region:
+    found = Region()
+    for seed in scale.seeds:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            feeds = write_feeds(
+                folder / "feeds", people=PEOPLE[scale.name], seed=seed, profile=profile
+            )
+            settings = Settings(database_url=f"sqlite:///{folder / 'index.sqlite3'}")
+            load_folder(feeds, settings=settings, is_snapshot=False, progress=SilentProgress())
+            _judge(found, open_store(settings.database_url), feeds)
+    return found
+
+
+def _judge(found: Region, store: Store, feeds: Path) -> None:
+    index, truth = read_index(store), read_truth(feeds)
+    evaluation = evaluate(
+        records=index.records, truth=truth, edges=index.edges, tasks_count=index.tasks_count
+    )
+    found.add(evaluation)
+    found.points.extend(
+        {"bits": p.match_weight_bits, "precision": p.precision, "recall": p.recall}
+        for p in evaluation.curve
+    )
+    with duckdb.connect() as connection:
+        connection.register("index_records", index.records)
+        connection.register("truth", truth)
+        connection.execute(_KNOWN_SQL)
+        _count_calibration(found, connection, index)
+        _count_blocking(found, connection, store)
+
+
+_KNOWN_SQL = """
+create table known as select record, min(human_id) as human
+from index_records join truth using (source, local_id)
+group by record having count(distinct human_id) = 1
+"""
+
+
+def _count_calibration(
+    found: Region, connection: duckdb.DuckDBPyConnection, index: StoredIndex
+) -> None:
+    connection.register("edges", index.edges)
+    rows = connection.execute(
+        """select count(*), coalesce(sum((l.human = r.human)::int), 0) from edges
+        join known as l on l.record = edges."left" join known as r on r.record = edges."right"
+        where match_weight_bits between $low and $high""",
+        {"low": float(NINE_TO_ONE_BITS), "high": float(NINETY_NINE_TO_ONE_BITS)},
+    ).fetchall()
+    found.likely_pairs += rows[0][0]
+    found.likely_true += rows[0][1]
+
+
+def _count_blocking(found: Region, connection: duckdb.DuckDBPyConnection, store: Store) -> None:
+    connection.register("stored_keys", read_table(store, "blocking_key", ("record", "key")))
+    connection.execute(
+        """create table shared as select distinct l.record as l, r.record as r
+        from stored_keys as l join stored_keys as r on l.key = r.key and l.record < r.record"""
+    )
+    ((blocked, true_blocked),) = connection.execute(
+        """select count(*), count(*) filter (where l.human = r.human) from shared
+        join known as l on l.record = shared.l join known as r on r.record = shared.r"""
+    ).fetchall()
+    ((true_pairs,),) = connection.execute(
+        "select sum(n * (n - 1) // 2) from (select count(*) as n from known group by human)"
+    ).fetchall()
+    found.candidates += 2 * blocked
+    found.blocked_true += true_blocked
+    found.true_pairs += int(true_pairs)
+
+
+def _summary(regions: dict[str, Region]) -> Table:
+    header = ("figure", *regions)
+    figures = [_figures(region) for region in regions.values()]
+    names = [name for name in figures[0] if not isinstance(figures[0][name], list | dict)]
+    rows = [(name.replace("_", " "), *(each[name] for each in figures)) for name in names]
+    return Table("Synthetic regions, automatic links", header, rows)
+
+
+def _figures(region: Region) -> dict[str, Any]:
+    pairs = region.pairs
+    low, high = wilson_interval(pairs.correct_pairs, pairs.true_pairs)
+    hard = [
+        region.groups[("hard_case", case)]
+        for case in HARD_CASES
+        if ("hard_case", case) in region.groups
+    ]
+    return {
+        "records": region.records,
+        "precision": pairs.precision,
+        "false_links": pairs.false_pairs,
+        "false_per_10000": pairs.false_per_10000,
+        "false_per_10000_at_most": pairs.false_per_10000_upper,
+        "recall": pairs.recall,
+        "recall_at_least": low,
+        "recall_at_most": high,
+        "tasks_per_1000_records": 1_000 * region.tasks / max(region.records, 1),
+        "over_merged_persons": region.over_merged,
+        "twins_linked": region.twins_linked,
+        "hard_records": sum(
+            count for (kind, _), count in region.group_records.items() if kind == "hard_case"
+        ),
+        "false_links_of_twins_and_namesakes": sum(each.false_pairs for each in hard),
+        "blocking_recall": region.blocked_true / max(region.true_pairs, 1),
+        "candidates_per_look_up": region.candidates / max(region.records, 1),
+        "pairs_given_90_to_99_percent": region.likely_pairs,
+        "share_of_them_true": region.likely_true / max(region.likely_pairs, 1),
+        "groups": _group_figures(region),
+        "curve": region.points,
+    }
+
+
+def _group_figures(region: Region) -> dict[str, Any]:
+    return {
+        f"{dimension}: {value}": {
+            "records": region.group_records[(dimension, value)],
+            "recall": pairs.recall,
+            "recall_interval": wilson_interval(pairs.correct_pairs, pairs.true_pairs),
+            "false_links": pairs.false_pairs,
+            "false_per_10000_at_most": pairs.false_per_10000_upper,
+        }
+        for (dimension, value), pairs in region.groups.items()
+    }
+
+
+def _by_group(title: str, region: Region) -> Table:
+    """The gap is to the best group of the same kind, in percentage points of recall."""
+    best: dict[str, float] = defaultdict(float)
+    for (dimension, _), pairs in region.groups.items():
+        best[dimension] = max(best[dimension], pairs.recall)
+    header = (
+        "group",
+        "records",
+        "true pairs",
+        "recall",
+        "gap in points",
+        "false links",
+        "false in 10,000, at most",
+    )
+    rows = [
+        (
+            f"{dimension}: {value}", region.group_records[(dimension, value)], pairs.true_pairs,
+            f"{pairs.recall:.4f}", f"{100 * (best[dimension] - pairs.recall):.2f}",
+            pairs.false_pairs, f"{pairs.false_per_10000_upper:.2f}",
+        )
+        for (dimension, value), pairs in sorted(region.groups.items())
+    ]  # fmt: skip
+    return Table(title, header, rows)
+
+
+def _sum(one: PairCounts, other: PairCounts) -> PairCounts:
+    return replace(one, **{name: getattr(one, name) + getattr(other, name) for name in _COUNTS})

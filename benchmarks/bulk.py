@@ -1,0 +1,43 @@
+"""Raw feeds to a served store, phase by phase, beside plain Splink on the same records."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from benchmarks.loaded import loaded_region
+from benchmarks.plain_splink import predict_and_cluster, read_people
+from benchmarks.suite import Outcome, Scale, Table
+from benchmarks.timing import spread, timed_runs
+from mpi.batch.engines import open_engine
+from mpi.cli.answering import open_desk
+from mpi.storage.engine import open_store
+
+RATIO_MAX = 12.0
+"""Budget of the architecture: bulk work takes at most so many times as long as Splink alone."""
+
+
+def run(scale: Scale) -> Outcome:
+    with loaded_region(scale.people) as region:
+        began = perf_counter()
+        open_desk(region.settings)
+        served = perf_counter() - began
+        with open_engine(region.settings) as connection:
+            records = read_people(connection, open_store(region.settings.database_url))
+            runs = timed_runs(lambda: predict_and_cluster(connection), repeats=scale.repeats)
+    plain = spread(runs)
+    total = region.seconds + served
+    figures = {
+        "people": scale.people,
+        "records": records,
+        "rows": sum(region.report.rows.values()),
+        "seconds": total,
+        "phases": {**region.phases, "open to be asked": served},
+        "splink_seconds": {"median": plain.median, "least": plain.least, "most": plain.most},
+        "ratio": total / plain.median,
+        "rows_per_second": sum(region.report.rows.values()) / total,
+    }
+    rows = [*figures["phases"].items(), ("all of it", total)]
+    rows += [("plain Splink, predict and cluster: median", plain.median)]
+    rows += [("ratio (budget: at most 12)", total / plain.median)]
+    title = f"Bulk: {figures['rows']:,} rows, {records:,} records, {scale.people:,} people"
+    return Outcome([Table(title, ("phase", "seconds"), rows)], figures)

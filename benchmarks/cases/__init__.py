@@ -1,0 +1,1 @@
+"""Files of people that took no part in making any model, each with its truth."""

@@ -1,0 +1,58 @@
+"""A synthetic region loaded into a store, phase by phase: what speed is measured on."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+from benchmarks.cases.region import write_feeds
+from benchmarks.suite import SEED
+from mpi.batch.load import LoadReport, load_folder
+from mpi.config import Settings
+
+
+@dataclass(slots=True)
+class PhaseClock:
+    """A `Progress` that notes how long each phase took."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str, _total: int | None = None) -> Iterator[PhaseClock]:
+        began = perf_counter()
+        yield self
+        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - began
+
+    def advance(self, count: int = 1) -> None:
+        """Steps are not timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRegion:
+    folder: Path
+    settings: Settings
+    report: LoadReport
+    seconds: float
+    """From the raw files to the committed store."""
+    phases: dict[str, float]
+
+    @property
+    def feeds(self) -> Path:
+        return self.folder / "feeds"
+
+
+@contextmanager
+def loaded_region(people: int) -> Iterator[LoadedRegion]:
+    """Made and loaded anew, and removed afterwards."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        feeds = write_feeds(folder / "feeds", people=people, seed=SEED)
+        settings = Settings(database_url=f"sqlite:///{folder / 'index.sqlite3'}")
+        clock, began = PhaseClock(), perf_counter()
+        report = load_folder(feeds, settings=settings, progress=clock)
+        seconds = perf_counter() - began
+        yield LoadedRegion(folder, settings, report, seconds, clock.seconds)

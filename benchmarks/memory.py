@@ -1,0 +1,63 @@
+"""The most memory that the whole process takes: loading a region, linking a file, being asked.
+
+Each is a process of its own, so that one's peak is not another's. Worker processes are counted as
+if each held as much as the largest of them: the figure is an upper bound.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.cases.region import region_file, write_feeds
+from benchmarks.suite import ROOT, SEED, Outcome, Scale, Table
+from mpi.cli.footprint import workers_count
+from mpi.config import Settings
+
+FILE_PEOPLE = {"quick": 5_000, "full": 24_000}
+CHILD = """
+import os, resource, sys
+from mpi.cli.main import exit_status
+status = exit_status(sys.argv[2:])
+own, largest = (resource.getrusage(who).ru_maxrss for who in
+                (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+print((own + int(sys.argv[1]) * largest) / 1024)
+sys.exit(status)
+"""
+
+
+def run(scale: Scale) -> Outcome:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        feeds = write_feeds(folder / "feeds", people=scale.people, seed=SEED)
+        people = FILE_PEOPLE[scale.name]
+        small = write_feeds(folder / "small", people=people, seed=SEED)
+        file = region_file(small, without=("nhs_number",), name="people")
+        table = file.write(folder / "people.csv")
+        url = f"sqlite:///{folder / 'index.sqlite3'}"
+        key = _first_key(feeds)
+        commands = {
+            f"mpi load, {scale.people:,} people": ["load", str(feeds), "--database-url", url],
+            f"mpi link, {len(file.rows):,} rows": ["link", str(table), "--out", f"{table}.out.csv"],
+            "mpi resolve, one question": ["resolve", "--record", key, "--database-url", url],
+        }
+        peaks = {title: _peak_mib(words) for title, words in commands.items()}
+    rows = [(title, round(peak)) for title, peak in peaks.items()]
+    return Outcome([Table("Peak memory, at most", ("command", "MiB"), rows)], {"peak_mib": peaks})
+
+
+def _first_key(feeds: Path) -> str:
+    with (feeds / "truth.csv").open(encoding="utf-8") as file:
+        file.readline()
+        source, local_id = file.readline().split(",")[:2]
+    return f"{source}:{local_id}"
+
+
+def _peak_mib(words: list[str]) -> float:
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(workers_count(Settings())), *words],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return float(done.stdout.splitlines()[-1])

@@ -1,0 +1,126 @@
+"""What a suite is: a function from a scale to tables and figures; and what is written of it.
+
+A new suite is one module of this package with a function `run(scale) -> Outcome`, and its name in
+`SUITES` of `__main__.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+RESULTS: Final = Path(__file__).resolve().parent / "results"
+PACKAGES: Final = ("duckdb", "splink", "sqlalchemy", "rapidfuzz", "numpy", "pyarrow")
+SEED: Final = 42
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is measured."""
+
+    name: str
+    """`quick` (all suites in five minutes) or `full` (the whole region, where it applies)."""
+    people: int
+    """Of the region that speed is measured on."""
+    seeds: tuple[int, ...]
+    """Of the regions that accuracy is measured on."""
+    repeats: int
+    """Runs of what is timed, after one that is not counted."""
+
+    @property
+    def is_full(self) -> bool:
+        return self.name == "full"
+
+
+SCALES: Final = {
+    "quick": Scale("quick", people=10_000, seeds=(SEED,), repeats=3),
+    "full": Scale("full", people=800_000, seeds=(SEED, 101, 102, 103, 104), repeats=5),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the outcome, cells as they are shown."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[object, ...]]
+
+    def to_markdown(self) -> str:
+        """The first column to the left, the others to the right."""
+        marks = "|---|" + "---:|" * (len(self.header) - 1)
+        lines = [self.header, *self.rows]
+        shown = ["| " + " | ".join(map(shown_cell, row)) + " |" for row in lines]
+        return "\n".join([f"**{self.title}**", "", shown[0], marks, *shown[1:], ""])
+
+
+def shown_cell(value: object) -> str:
+    """Four significant digits, thousands apart."""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a suite found."""
+
+    tables: Sequence[Table]
+    figures: dict[str, Any]
+    """JSON values."""
+    plots: dict[str, str] = field(default_factory=dict)
+    """File name -> SVG."""
+
+
+def machine() -> dict[str, Any]:
+    """Where and of what it was measured."""
+    return {
+        "machine": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "commit": _git("rev-parse", "--short=12", "HEAD"),
+        "is_changed": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def write_outcome(name: str, scale: Scale, outcome: Outcome, *, seconds: float) -> Path:
+    """`results/<suite>-<scale>.json`, and its plots beside it."""
+    RESULTS.mkdir(exist_ok=True)
+    for file, svg in outcome.plots.items():
+        (RESULTS / file).write_text(svg, encoding="utf-8")
+    content = {
+        "suite": name,
+        "scale": asdict(scale),
+        "seconds": round(seconds, 1),
+        **machine(),
+        "figures": outcome.figures,
+        "tables": [asdict(table) for table in outcome.tables],
+    }
+    path = RESULTS / f"{name}-{scale.name}.json"
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

@@ -1,0 +1,69 @@
+"""Medians and spreads: one run says nothing on a machine that does other things too."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter, perf_counter_ns
+from typing import TypeVar
+
+Asked = TypeVar("Asked")
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Of several runs."""
+
+    median: float
+    least: float
+    most: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.4g} ({self.least:.4g} to {self.most:.4g})"
+
+
+def spread(values: Sequence[float]) -> Spread:
+    return Spread(median(values), min(values), max(values))
+
+
+def timed_runs(work: Callable[[], object], *, repeats: int) -> list[float]:
+    """Seconds of each run, after one that warms up and is not counted."""
+    work()
+    seconds = []
+    for _ in range(repeats):
+        gc.collect()
+        began = perf_counter()
+        work()
+        seconds.append(perf_counter() - began)
+    return seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Of single calls, in milliseconds."""
+
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    calls: int
+
+
+def latencies_of(
+    ask: Callable[[Asked], object], questions: Sequence[Asked], *, warm_up: int = 50
+) -> Latencies:
+    """Each question is asked once, in order, after the first few have been asked to warm up."""
+    for question in questions[:warm_up]:
+        ask(question)
+    taken = []
+    for question in questions:
+        began = perf_counter_ns()
+        ask(question)
+        taken.append((perf_counter_ns() - began) / 1e6)
+    taken.sort()
+
+    def at(share: float) -> float:
+        return taken[min(int(share * len(taken)), len(taken) - 1)]
+
+    return Latencies(at(0.50), at(0.95), at(0.99), len(taken))

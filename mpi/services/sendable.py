@@ -1,0 +1,45 @@
+"""What no database could hold is refused at the door, in one sentence that names field and rule."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from mpi.clock import Clock
+from mpi.domain.demographics import Demographics
+from mpi.domain.records import content_json, demographics_to_dict
+from mpi.errors import InvalidInput, InvalidRecord
+
+EVENT_SKEW_MAX: Final = timedelta(days=1)
+"""How far ahead of ours a source's clock may be; a later event would stay live for ever."""
+SEQUENCE_MAX: Final = (1 << 63) - 1
+
+
+def require_event(event_at: datetime, sequence: int, clock: Clock) -> None:
+    """Raise InvalidRecord if an event cannot have happened, or has no place among others."""
+    if event_at.tzinfo is None:
+        raise InvalidRecord("event_at: must say its time zone")
+    if event_at > clock.now() + EVENT_SKEW_MAX:
+        raise InvalidRecord("event_at: must not lie in the future")
+    if abs(sequence) > SEQUENCE_MAX:
+        raise InvalidRecord("sequence: must fit into 64 bits")
+
+
+def require_unicode(demographics: Demographics) -> None:
+    """Raise InvalidRecord if a field holds half a character, which is no text in any encoding."""
+    content = demographics_to_dict(demographics)
+    if _is_unicode(content_json(content)):
+        return
+    for field, value in content.items():
+        if not _is_unicode(content_json({field: value})):
+            raise InvalidRecord(f"{field}: must be valid Unicode text, without lone surrogates")
+
+
+def require_plain(field: str, text: str) -> None:
+    """Raise InvalidInput if what somebody typed cannot be kept as a database's text."""
+    if "\0" in text or not _is_unicode(text):
+        raise InvalidInput(f"{field}: must be valid Unicode text, without NUL characters")
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or text == text.encode("utf-8", "ignore").decode()
