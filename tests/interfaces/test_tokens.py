@@ -145,6 +145,11 @@ ATTACKS = {
 }
 
 
+def test_with_nothing_wrong_such_a_token_would_be_accepted(client: TestClient) -> None:
+    headers = {"Authorization": f"Bearer {forged(client)}"}
+    assert client.get(PATH, headers=headers).status_code == 200
+
+
 def refusals(service: Service) -> int:
     with reading(service.store) as unit:
         return unit.connection.execute(
