@@ -46,6 +46,11 @@ class GuardedRoute:
     methods: frozenset[str]
     pattern: re.Pattern[str]
 
+    @property
+    def literal_characters(self) -> int:
+        """How much of the template is fixed: of two that match, the longer is the one meant."""
+        return len(re.sub(r"\{[^}]*\}", "", self.template))
+
 
 def guarded_routes(app: FastAPI) -> Iterator[GuardedRoute]:
     """Every route of an application, in the order in which they are tried."""
@@ -103,18 +108,20 @@ class Guard:
         if len(app.routes) != self._routes_count:
             self._routes = tuple(guarded_routes(app))
             self._routes_count = len(app.routes)
-        allowed: set[str] = set()
+        others: list[GuardedRoute] = []
         for route in self._routes:
             found = route.pattern.match(scope["path"])
             if found and scope["method"] in route.methods:
                 return route, found.groupdict()
             if found:
-                allowed |= route.methods
-        if not allowed:
+                others.append(route)
+        if not others:
             return problem(HTTPStatus.NOT_FOUND, "path: nothing is served here"), {}
         words = "method: is not one of those that the header Allow lists"
         response = problem(HTTPStatus.METHOD_NOT_ALLOWED, words)
-        response.headers["Allow"] = ", ".join(sorted(allowed))
+        closest = max(route.literal_characters for route in others)
+        named = [route.methods for route in others if route.literal_characters == closest]
+        response.headers["Allow"] = ", ".join(sorted(frozenset().union(*named)))
         return response, {}
 
 

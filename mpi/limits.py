@@ -20,7 +20,7 @@ PAGE_ITEMS_MAX: Final = 100
 REQUEST_BYTES_MAX: Final = 1_048_576
 JSON_DEPTH_MAX: Final = 20
 TOKEN_BYTES_MAX: Final = 8_192
-REFUSALS_PER_MINUTE_MAX: Final = 300
+REFUSALS_PER_MINUTE_MAX: Final = 3_000
 """Refusals of one address that are audited; past that it gets 429 and no line."""
 CLIENTS_MAX: Final = 10_000
 WEBHOOKS_MAX: Final = 32

@@ -21,6 +21,11 @@ def headers_of(
     return {"Authorization": f"Bearer {token}"}
 
 
+def client_id(*roles: Role, organisation: str = ORGANISATION, sources: tuple[str, ...] = ()) -> str:
+    """The id under which such a client is registered."""
+    return "-".join([*sorted(roles), organisation, content_digest(" ".join(sources))[:8]])
+
+
 def token_of(
     app: Any, *roles: Role, organisation: str = ORGANISATION, sources: tuple[str, ...] = ()
 ) -> str:
@@ -28,7 +33,7 @@ def token_of(
     service, access = app.state.service, app.state.access
     now = service.clock.now()
     client = Client(
-        id="-".join([*sorted(roles), organisation, content_digest(" ".join(sources))[:8]]),
+        id=client_id(*roles, organisation=organisation, sources=sources),
         organisation=organisation,
         roles=frozenset(roles),
         sources=frozenset(sources),

@@ -119,7 +119,7 @@ def _place_sqlite(path: Path, target: Path) -> None:
 
 def _dump_postgresql(store: Store, part: Path) -> None:
     words = ["--format=custom", "--no-owner", "--no-privileges", "--file", str(part)]
-    _run("pg_dump", words, store.engine.url, "the backup failed")
+    _run("pg_dump", words, store.engine.url, "failed; may this role read every table?")
 
 
 def _load_postgresql(path: Path, target: sa.URL) -> None:

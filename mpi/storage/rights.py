@@ -47,5 +47,5 @@ def _statements(role: str) -> list[str]:
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(changeable)} TO {role}",
         f"GRANT SELECT, INSERT ON {', '.join(sorted(APPEND_ONLY))} TO {role}",
         f"GRANT SELECT ON alembic_version TO {role}",
-        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
+        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
     ]

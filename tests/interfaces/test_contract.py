@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.serving import serving
 
-EXAMPLES = os.environ.get("MPI_CONTRACT_EXAMPLES", "10")
+EXAMPLES = os.environ.get("MPI_CONTRACT_EXAMPLES", "3")
 CONFIGURATION = """
 # What a schema cannot say (check characters, one of several fields) is refused with 422, and a form
 # or an assertion that breaks a rule of OAuth with 400.

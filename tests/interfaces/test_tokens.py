@@ -6,6 +6,7 @@ import base64
 import hmac
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,12 +26,12 @@ from mpi.services.signing_keys import create_keys, open_keys, rotate_keys
 from mpi.services.tokens import LOCAL_ISSUER, Tokens
 from mpi.storage.engine import Store
 from mpi.storage.unit_of_work import reading, writing
-from tests.callers import headers_of, token_of
+from tests.callers import client_id, headers_of, token_of
 from tests.small_region import fill, person_id, spec_index
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 NOW_S = int(NOW.timestamp())
-CLIENT_ID = "steward-J81001"
+CLIENT_ID = client_id(Role.STEWARD)
 CANARY = "XYZZYCANARY"
 PATH = f"/v1/persons/{person_id(1)}"
 ANOTHER_KEY = ECKey.generate_key("P-256", {"kid": "theirs"}, private=True)
@@ -144,6 +145,11 @@ ATTACKS = {
 }
 
 
+def test_with_nothing_wrong_such_a_token_would_be_accepted(client: TestClient) -> None:
+    headers = {"Authorization": f"Bearer {forged(client)}"}
+    assert client.get(PATH, headers=headers).status_code == 200
+
+
 def refusals(service: Service) -> int:
     with reading(service.store) as unit:
         return unit.connection.execute(
@@ -211,18 +217,16 @@ def test_a_disabled_client_is_out_within_five_seconds_in_every_worker(
     service: Service, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = headers_of(client.app, Role.VIEW)
-    another = TestClient(
-        create_app(Service(service.store, service.index, service.clock, client.app.state.access))
-    )
+    another = TestClient(create_app(replace(service, access=client.app.state.access)))
     assert all(each.get(PATH, headers=headers).status_code == 200 for each in (client, another))
     with writing(service.store) as unit:
-        switch_client(unit, "view-J81001", actor="test", at=NOW, on=False)
+        switch_client(unit, client_id(Role.VIEW), actor="test", at=NOW, on=False)
     real = __import__("time").monotonic
     monkeypatch.setattr("mpi.services.clients.time.monotonic", lambda: real() + KNOWN_FOR_S + 0.1)
     assert KNOWN_FOR_S < 5
     assert all(each.get(PATH, headers=headers).status_code == 401 for each in (client, another))
     with writing(service.store) as unit:
-        switch_client(unit, "view-J81001", actor="test", at=NOW, on=True)
+        switch_client(unit, client_id(Role.VIEW), actor="test", at=NOW, on=True)
     assert client.get(PATH, headers=headers).status_code == 200
 
 

@@ -18,7 +18,7 @@ from mpi.limits import REQUEST_BYTES_MAX
 from mpi.storage.audit import list_audit_events
 from mpi.storage.engine import Store
 from mpi.storage.unit_of_work import reading, writing
-from tests.callers import headers_of
+from tests.callers import client_id, headers_of
 from tests.small_region import ADA, fill, person_id, spec_index
 
 CANARY = "XYZZYCANARY"
@@ -109,7 +109,7 @@ def test_an_auditor_reads_who_saw_a_person(client: TestClient) -> None:
     auditor = headers_of(client.app, Role.AUDITOR)
     answer = client.get(f"/v1/persons/{person_id(3)}/disclosures", headers=auditor).json()
     told = answer["disclosures"][0]
-    assert (told["actor"], told["organisation"]) == ("steward-J81001", "J81001")
+    assert (told["actor"], told["organisation"]) == (client_id(Role.STEWARD), "J81001")
     assert (told["action"], told["purpose"]) == ("read_person", "HOPERAT")
 
 
