@@ -29,6 +29,8 @@ BLOCK_RECORDS_MAX: Final = 500
 CANDIDATES_MAX: Final = 1_000
 """Records scored for one look-up; past that the answer says that it is incomplete."""
 STATEMENT_TIMEOUT_S: Final = 2.0
+LOCK_WAIT_S: Final = 20.0
+"""Waiting for others who write to the same records; past that the caller is asked to try again."""
 FEED_LINE_BYTES_MAX: Final = 1_048_576
 FEED_FIELD_CHARACTERS_MAX: Final = 20_000
 """A row of a feed with a longer field is set aside: it is not demographics."""

@@ -29,7 +29,7 @@ _SQLITE_WORDS: Final = {
 }
 _POSTGRESQL_WORDS: Final = {
     "53100": "is full: no space is left on its disk",
-    "57014": "took too long over a statement",
+    "57014": "is busy: a statement took too long",
     "55P03": "is locked by another writer",
     "40P01": "is locked by another writer",
     "40001": "is locked by another writer",
@@ -38,8 +38,8 @@ _POSTGRESQL_WORDS: Final = {
     "28P01": "refuses this user or password",
     "28000": "refuses this user or password",
 }
-_CONTENTION: Final = frozenset({"40P01", "40001"})
-"""A deadlock or a serialization failure: the database has undone one side, which can go again."""
+_CONTENTION: Final = frozenset({"40P01", "40001", "55P03", "57014"})
+"""A deadlock, a serialization failure or too long a wait: what was undone can go again."""
 _ADBC_WORDS: Final = {
     "is locked": "is locked by another writer",
     "is full": "is full: no space is left on its disk",

@@ -14,12 +14,16 @@ from hashlib import blake2b
 from typing import Final
 
 from mpi.domain.identifiers import RecordKey
+from mpi.limits import LOCK_WAIT_S, STATEMENT_TIMEOUT_S
 from mpi.storage.unit_of_work import UnitOfWork
 
 _LOCK: Final = (
+    f"SET LOCAL statement_timeout = {LOCK_WAIT_S * 1000:.0f}; "
     "SELECT pg_advisory_xact_lock(key) FROM "
-    "(SELECT key FROM unnest(%(keys)s::bigint[]) AS key ORDER BY key) AS ordered"
+    "(SELECT key FROM unnest('{%s}'::bigint[]) AS key ORDER BY key) AS ordered; "
+    f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_S * 1000:.0f}"
 )
+"""Waiting in a queue is no slow statement: it has a limit of its own. One round trip."""
 _TRY_LOCK: Final = (
     "SELECT bool_and(pg_try_advisory_xact_lock(key)) FROM unnest(%(keys)s::bigint[]) AS key"
 )
@@ -115,7 +119,7 @@ class Locks:
 
     def _lock(self, keys: Collection[int]) -> None:
         if keys and not self.unit.is_sqlite:
-            self.unit.driver_rows(_LOCK, {"keys": sorted(keys)})
+            self.unit.driver_script(_LOCK % ",".join(map(str, sorted(keys))))
 
 
 def key_locks(records: Collection[RecordKey], blocking_keys: Collection[int]) -> frozenset[int]:

@@ -47,6 +47,10 @@ class UnitOfWork:
         """Run text in the driver's own form for its effect."""
         self._driver.execute(text, parameters).close()
 
+    def driver_script(self, text: str) -> None:
+        """Run several statements of PostgreSQL, which take no values, in one round trip."""
+        self._driver.execute(text, prepare=False).close()
+
     def driver_run_many(self, text: str, rows: Sequence[dict[str, Any]]) -> None:
         """Run one text for many sets of values."""
         self._driver.cursor().executemany(text, rows)

@@ -11,9 +11,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 from mpi.errors import StorageUnavailable
+from mpi.limits import LOCK_WAIT_S
 from mpi.storage.engine import Store
 from mpi.storage.failures import storage_failures
 from mpi.storage.locks import Locks, MustRetry, Wanted
@@ -70,7 +72,7 @@ class Writer:
             thread.join()
 
     def _run_locked(self, work: Work[Result]) -> Result:
-        wanted = Wanted()
+        wanted, deadline = Wanted(), monotonic() + LOCK_WAIT_S
         for _ in range(ATTEMPTS_MAX):
             try:
                 with writing(self.store) as unit:
@@ -80,7 +82,7 @@ class Writer:
             except MustRetry as more:
                 wanted |= more.wanted
             except StorageUnavailable as error:
-                if not error.is_contention:
+                if not error.is_contention or monotonic() > deadline:
                     raise
         raise StorageUnavailable("store: too many others write to the same records")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -17,10 +18,13 @@ from typing import Any
 import pytest
 
 from mpi.clock import SystemClock
+from mpi.domain.identifiers import RecordKey
 from mpi.errors import Conflict, InvalidInput
+from mpi.limits import STATEMENT_TIMEOUT_S
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.review import claim_task
 from mpi.storage.engine import open_store
+from mpi.storage.locks import Locks, key_locks
 from mpi.storage.outbox import list_events, number_events
 from mpi.storage.unit_of_work import reading, writing
 from tests.live_index import LiveIndex
@@ -28,6 +32,7 @@ from tests.simulation.invariants import check_store
 from tests.small_region import ADA, JOHN
 
 ROUNDS = int(os.environ.get("MPI_ROUNDS", "1"))
+FIRST_SEED = int(os.environ.get("MPI_FIRST_SEED", "0"))
 AT_ONCE = 64
 KINDS = ("sqlite", "postgresql")
 Say = tuple[str, dict[str, Any], int]
@@ -91,7 +96,7 @@ def test_64_at_once_give_the_persons_of_one_after_another(
     alone = new_live("sqlite")
     for record, texts, day in story():
         alone.say(record, texts, day=day)
-    for round_ in range(ROUNDS):
+    for round_ in range(FIRST_SEED, FIRST_SEED + ROUNDS):
         together = new_live(kind)
         said = Random(round_).sample(story(), AT_ONCE)
         at_once(*[partial(together.say, record, texts, day=day) for record, texts, day in said])
@@ -99,6 +104,23 @@ def test_64_at_once_give_the_persons_of_one_after_another(
         check_store(together)
         close(together)
     close(alone)
+
+
+def test_a_queue_may_be_longer_than_a_statement(new_live: Callable[[str], LiveIndex]) -> None:
+    live, is_held = new_live("postgresql"), threading.Event()
+
+    def hold() -> None:
+        with writing(live.store) as unit:
+            Locks(unit).begin_with(key_locks([RecordKey("gp", "1")], []))
+            is_held.set()
+            time.sleep(STATEMENT_TIMEOUT_S + 0.3)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert is_held.wait(5)
+    assert live.say("gp:1", ADA).person_id
+    holder.join()
+    close(live)
 
 
 @pytest.mark.parametrize("kind", KINDS)
