@@ -33,7 +33,7 @@ _WORDS: Final = {
     Refusal.NO_POLICY: "path: nobody may do this",
     Refusal.NO_TOKEN: "token: is missing; send Authorization: Bearer",
     Refusal.ROLE: "role: the client's roles do not allow this",
-    Refusal.OTHER_SOURCE: "source: belongs to another organisation",
+    Refusal.OTHER_SOURCE: "source: is not one of the client's own",
 }
 
 

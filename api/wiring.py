@@ -178,7 +178,7 @@ def _purpose(request: Request, roles: frozenset[Role]) -> str:
 def require_source(permit: Permit, source: str) -> None:
     """Raise Forbidden unless records of a source system named in a body may be acted on."""
     if not permit.allows_source(source):
-        raise Forbidden("source: belongs to another organisation")
+        raise Forbidden("source: is not one of the client's own")
 
 
 Served = Annotated[Service, Depends(_service)]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from typing import Any
 from urllib.parse import unquote
@@ -77,8 +77,17 @@ def live_api(store: Store) -> Iterator[LiveApi]:
     service = Service(store=store, index=live.index, clock=clock)
     with TestClient(create_app(service), raise_server_exceptions=False) as client:
         sources = tuple(read_source_systems())
-        client.headers |= headers_of(client.app, Role.INTEGRATION, Role.STEWARD, sources=sources)
+        roles = (Role.INTEGRATION, Role.STEWARD)
+        client.auth = partial(_authorised, client.app, roles=roles, sources=sources)
         yield LiveApi(client, store, clock)
+
+
+def _authorised(
+    app: Any, request: Any, *, roles: tuple[Role, ...], sources: tuple[str, ...]
+) -> Any:
+    """The request with a token of this moment: clocks are set in tests, and tokens run out."""
+    request.headers.update(headers_of(app, *roles, sources=sources))
+    return request
 
 
 def assert_described(client: TestClient, method: str, path: str, answer: Any) -> None:

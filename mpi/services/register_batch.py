@@ -57,7 +57,7 @@ def _submitted(
     try:
         statement = keyed_statement(content)
         if not may_state(statement.key.source):
-            raise Forbidden("source: belongs to another organisation")
+            raise Forbidden("source: is not one of the client's own")
         return submit_registration(writer, index, statement, recipient, clock=clock)
     except MpiError as error:
         return error

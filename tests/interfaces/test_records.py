@@ -98,7 +98,10 @@ def test_a_version_is_taken_back(api: LiveApi) -> None:
     wrong = told | {"email": "x@example.org", "event_at": LATER, "entered_in_error": True}
     api.put("gp/error", wrong)
     assert "email" not in api.get(f"{GP}/error")["content"]
-    api.put("gp/error", wrong | {"entered_in_error": False})
+    again = wrong | {"entered_in_error": False}
+    assert api.put("gp/error", again)["outcome"] == "unchanged"
+    assert "email" not in api.get(f"{GP}/error")["content"]
+    api.put("gp/error", again | {"sequence": 1})
     assert "email" in api.get(f"{GP}/error")["content"]
 
 
@@ -126,7 +129,7 @@ def test_a_batch_answers_for_each_in_order(api: LiveApi) -> None:
     assert [list(each) for each in results] == [
         ["registered"], ["problem"], ["problem"], ["problem"], ["registered"],
     ]  # fmt: skip
-    assert [each["problem"]["status"] for each in results[1:4]] == [404, 422, 422]
+    assert [each["problem"]["status"] for each in results[1:4]] == [403, 422, 422]
     outcomes = [results[place]["registered"]["outcome"] for place in (0, 4)]
     assert outcomes == ["new", "linked"]
 
@@ -165,7 +168,8 @@ def test_a_bad_statement_is_refused_by_field_and_rule(
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "words"),
     [
-        pytest.param("PUT", "sources/nowhere/records/1", {}, 422, "event_at", id="empty"),
+        pytest.param("PUT", f"{GP}/1", {}, 422, "event_at", id="empty"),
+        pytest.param("PUT", "sources/nowhere/records/1", {}, 403, "source", id="nobody's source"),
         pytest.param("PUT", f"{GP}/1", [], 422, "JSON object", id="list"),
         pytest.param("PUT", f"{GP}/%FF", {"event_at": EVENT_AT}, 422, "UTF-8", id="bytes"),
         pytest.param("PUT", f"{GP}/a%00", {"event_at": EVENT_AT}, 422, "local_id", id="NUL"),
