@@ -30,16 +30,28 @@ def token_of(
     app: Any, *roles: Role, organisation: str = ORGANISATION, sources: tuple[str, ...] = ()
 ) -> str:
     """An access token of such a client."""
-    service, access = app.state.service, app.state.access
-    now = service.clock.now()
+    client_id = caller_of(app, *roles, organisation=organisation, sources=sources)
+    return issued(app, client_id, *roles)
+
+
+def issued(app: Any, client_id: str, *roles: Role) -> str:
+    """A token for a registered client, which asks nothing of the store."""
+    return app.state.access.tokens.issue(client_id, roles, now=app.state.service.clock.now())
+
+
+def caller_of(
+    app: Any, *roles: Role, organisation: str = ORGANISATION, sources: tuple[str, ...] = ()
+) -> str:
+    """The id of such a client, registered if need be."""
+    service = app.state.service
     client = Client(
         id=client_id(*roles, organisation=organisation, sources=sources),
         organisation=organisation,
         roles=frozenset(roles),
         sources=frozenset(sources),
-        registered_at=now,
+        registered_at=service.clock.now(),
     )
     with writing(service.store) as unit:
         if find_client(unit, client.id) is None:
             register_client(unit, client, actor="test")
-    return access.tokens.issue(client.id, roles, now=now)
+    return client.id

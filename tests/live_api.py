@@ -23,13 +23,14 @@ from mpi.clock import FixedClock
 from mpi.config import read_source_systems
 from mpi.domain.policy import Role
 from mpi.storage.engine import Store
-from tests.callers import headers_of
+from tests.callers import caller_of, issued
 from tests.live_index import START, LiveIndex
 
 EVENT_AT = "2026-01-05T09:00:00Z"
 _GIVEN = ("Ada", "Bruno", "Chloe", "Dmitri", "Esther", "Farid", "Greta", "Hugo", "Iris", "Joao")
 _FAMILY = ("Okafor", "Lindqvist", "Marchetti", "Przybylski", "Tanaka", "Vasquez", "Whitlock")
 _PEOPLE = count(1)
+_ROLES = (Role.INTEGRATION, Role.STEWARD)
 
 
 @dataclass(slots=True)
@@ -77,16 +78,15 @@ def live_api(store: Store) -> Iterator[LiveApi]:
     service = Service(store=store, index=live.index, clock=clock)
     with TestClient(create_app(service), raise_server_exceptions=False) as client:
         sources = tuple(read_source_systems())
-        roles = (Role.INTEGRATION, Role.STEWARD)
-        client.auth = partial(_authorised, client.app, roles=roles, sources=sources)
+        caller = caller_of(client.app, *_ROLES, sources=sources)
+        client.auth = partial(_authorised, caller, client.app)
         yield LiveApi(client, store, clock)
 
 
-def _authorised(
-    app: Any, request: Any, *, roles: tuple[Role, ...], sources: tuple[str, ...]
-) -> Any:
+def _authorised(client_id: str, app: Any, request: Any) -> Any:
     """The request with a token of this moment: clocks are set in tests, and tokens run out."""
-    request.headers.update(headers_of(app, *roles, sources=sources))
+    token = issued(app, client_id, *_ROLES)
+    request.headers["Authorization"] = f"Bearer {token}"
     return request
 
 

@@ -34,7 +34,7 @@ def serving(
     ) as process:
         try:
             assert process.stdout is not None
-            said = [process.stdout.readline() for _ in range(4)]
+            said = [process.stdout.readline() for _ in range(5)]
             token = next(line for line in said if "MPI_TOKEN=" in line).partition("=")[2].strip()
             await_answer(f"http://127.0.0.1:{port}/health/live")
             yield process, f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {token}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -142,17 +143,19 @@ def token(
 ) -> None:
     """Print an access token for a local installation; whoever has it acts in this role."""
     settings = chosen_settings(database_url)
-    typer.echo(local_token(settings, role, organisation, lifetime=timedelta(minutes=minutes)))
+    lifetime = timedelta(minutes=minutes)
+    typer.echo(local_token(settings, [role], organisation, lifetime=lifetime))
 
 
 def local_token(
     settings: Settings,
-    role: Role,
+    roles: Iterable[Role],
     organisation: str,
     *,
+    sources: Iterable[str] = (),
     lifetime: timedelta = timedelta(hours=LOCAL_TOKEN_HOURS),
 ) -> str:
-    """A token of the local client of this role and organisation, which is registered if need be."""
+    """A token of the local client of these roles and organisation, registered if need be."""
     from mpi.services.clients import local_client
     from mpi.services.signing_keys import open_keys
     from mpi.services.tokens import Tokens, issuer_of
@@ -162,9 +165,9 @@ def local_token(
     keys, now = open_keys(keys_folder_of(settings)), _now()
     store = open_store(settings.database_url)
     with writing(store) as unit:
-        client = local_client(unit, role, organisation, actor=_actor(), at=now)
+        client = local_client(unit, roles, organisation, actor=_actor(), at=now, sources=sources)
     store.close()
-    return Tokens(keys, issuer_of(settings)).issue(client.id, [role], now=now, lifetime=lifetime)
+    return Tokens(keys, issuer_of(settings)).issue(client.id, roles, now=now, lifetime=lifetime)
 
 
 def _switch(client_id: str, database_url: str | None, *, on: bool) -> None:

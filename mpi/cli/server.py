@@ -79,6 +79,7 @@ def is_loopback(host: str) -> bool:
 def _prepare_keys(settings: Settings, *, is_local: bool) -> None:
     """Demonstration keys where there are none, with a token; refused beyond this machine."""
     from mpi.cli.clients import DEMO_ORGANISATION, local_token
+    from mpi.config import read_source_systems
     from mpi.domain.policy import Role
     from mpi.services.signing_keys import create_keys, open_keys
 
@@ -89,10 +90,10 @@ def _prepare_keys(settings: Settings, *, is_local: bool) -> None:
         return
     if not is_local:
         raise InvalidSettings("keys_folder: its keys are a demonstration's; run mpi init first")
-    token = local_token(settings, Role.STEWARD, DEMO_ORGANISATION)
-    typer.echo(
-        "The keys are a demonstration's: for this machine only. A steward's token, 12 hours:"
-    )
+    roles, sources = (Role.INTEGRATION, Role.STEWARD), read_source_systems(settings.sources_folder)
+    token = local_token(settings, roles, DEMO_ORGANISATION, sources=sources)
+    typer.echo("The keys are a demonstration's: for this machine only. A token for 12 hours, of")
+    typer.echo("somebody who registers records of every source and decides as a steward:")
     typer.echo(f"  export MPI_TOKEN={token}")
     typer.echo('  (send it as "Authorization: Bearer $MPI_TOKEN"; mpi token makes others)')
 

@@ -120,16 +120,23 @@ def switch_client(unit: UnitOfWork, client_id: str, *, actor: str, at: datetime,
 
 
 def local_client(
-    unit: UnitOfWork, role: Role, organisation: str, *, actor: str, at: datetime
+    unit: UnitOfWork,
+    roles: Iterable[Role],
+    organisation: str,
+    *,
+    actor: str,
+    at: datetime,
+    sources: Iterable[str] = (),
 ) -> Client:
-    """The client of a role and organisation for which tokens are made on the command line.
+    """The client of roles and organisation for which tokens are made on the command line.
 
     It has no keys, so nobody gets a token for it from elsewhere; it can be disabled like any other.
     """
     client = Client(
-        id=f"local-{role}-{organisation}",
+        id="-".join(["local", *sorted(roles), organisation]),
         organisation=organisation,
-        roles=frozenset({role}),
+        roles=frozenset(roles),
+        sources=frozenset(sources),
         registered_at=at,
     )
     known = find_client(unit, client.id)
