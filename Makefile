@@ -26,9 +26,9 @@ demo: $(INSTALLED) ## Show the product working: invent a region, link it, ask it
 test: $(INSTALLED) ## Prove the product: run every test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-prove: $(INSTALLED) ## Prove the live index at full size: an hour of races, crashes and undoing
+prove: $(INSTALLED) ## Prove the live index at full size: hours of races, crashes and undoing
 	MPI_SEQUENCES=1000 MPI_UNDONE=8000 MPI_GRAPHS=10000 MPI_ROUNDS=200 MPI_EVERY_STATEMENT=1 \
-		MPI_ALIKE=10000 $(BIN)/python -m pytest tests/simulation $(PYTEST_ARGS)
+		MPI_ALIKE=10000 MPI_EXAMPLES=500 MPI_CHANGES=20000 MPI_PEOPLE=20000 $(BIN)/python -m pytest tests/simulation $(PYTEST_ARGS)
 
 check: $(INSTALLED) ## Before a commit: format, lint, types, tidiness
 	$(BIN)/ruff format --check .

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from mpi.batch.histories import ENTERED_IN_ERROR
 from mpi.domain.tasks import TaskQuestion, TaskState, TaskType, priority, question_digest
-from mpi.services.questions import OF_HISTORY, asks_the_same
+from mpi.services.questions import asks_the_same, can_be_noted
 from mpi.storage.bulk_rows import BulkTransaction
 
 _INSTANT: Final = pa.timestamp("us", "UTC")
@@ -64,10 +64,13 @@ Part = tuple[str, list[int]]
 def overlay_questions(connection: duckdb.DuckDBPyConnection) -> list[TaskQuestion]:
     """One question for each record that has versions held back."""
     rows = connection.execute(
-        f"""select survivor, min(reason) from left_out join version using (place)
+        f"""select survivor, min(reason), list(digest) from left_out join version using (place)
         where reason <> '{ENTERED_IN_ERROR}' group by survivor order by survivor"""
     ).fetchall()
-    return [_question(TaskType.OVERLAY, {record}, (), reason) for record, reason in rows]
+    return [
+        replace(_question(TaskType.OVERLAY, {record}, (), reason), versions=frozenset(digests))
+        for record, reason, digests in rows
+    ]
 
 
 def split_questions(connection: duckdb.DuckDBPyConnection) -> list[TaskQuestion]:
@@ -144,7 +147,7 @@ def noted_questions(bulk: BulkTransaction) -> frozenset[str]:
 def unanswered(questions: Iterable[TaskQuestion], noted: frozenset[str]) -> dict[str, TaskQuestion]:
     """Digest -> question, without those that a steward took note of."""
     asked = {question_digest(question): question for question in questions}
-    return {d: q for d, q in asked.items() if d not in noted or q.type in OF_HISTORY}
+    return {d: q for d, q in asked.items() if d not in noted or not can_be_noted(q)}
 
 
 def write_tasks(

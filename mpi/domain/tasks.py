@@ -43,6 +43,8 @@ class TaskQuestion:
     right: frozenset[int]
     match_weight_bits: float
     reason: str
+    versions: frozenset[str] = frozenset()
+    """Digests of the versions held back that an overlay is about."""
 
 
 _MOST_URGENT = 100
@@ -50,9 +52,10 @@ _TYPES = tuple(TaskType)
 
 
 def question_digest(question: TaskQuestion) -> str:
-    """32 hexadecimal digits that name the question: its type and the records it is about."""
+    """32 hexadecimal digits that name the question: its type and what it is about."""
     sides = sorted(sorted(side) for side in (question.left, question.right))
-    return hashlib.blake2b(f"{question.type}{sides}".encode(), digest_size=16).hexdigest()
+    named = f"{question.type}{sides}{sorted(question.versions) or ''}"
+    return hashlib.blake2b(named.encode(), digest_size=16).hexdigest()
 
 
 def priority(question: TaskQuestion) -> int:

@@ -231,10 +231,9 @@ def _require_one_number(world: World, sides: _Sides, successions: Mapping[str, s
 
 
 def _state_succession(unit: UnitOfWork, old: str, new: str, cause: Cause) -> None:
+    """Said again if it is in force already: then it stays when the other decision is retracted."""
     known = find_number_status(unit, old)
-    if known is not None and known.successor == new:
-        return
-    if known is not None or is_successor_of(unit, old, new):
+    if (known is not None and known.successor != new) or is_successor_of(unit, old, new):
         raise DecisionViolated("supersedes: something else is in force about one of the numbers")
     stated = StatedNumber(
         nhs_number=old, status=NumberStatus.SUPERSEDED, successor=new, decision=cause.decision

@@ -97,7 +97,7 @@ def put_questions(
     for digest, task in still.items():
         _refresh(unit, task, asked[digest], found)
     new = {digest: q for digest, q in asked.items() if digest not in still}
-    noted = list_noted_questions(unit, [d for d, q in new.items() if q.type not in OF_HISTORY])
+    noted = list_noted_questions(unit, [d for d, q in new.items() if can_be_noted(q)])
     for digest in sorted(new.keys() - noted):
         _ask(unit, new[digest], settled, found, cause)
     for task in settled:
@@ -116,8 +116,14 @@ def overlay_questions(record: int, held: Sequence[HeldVersion]) -> list[TaskQues
             right=frozenset(),
             match_weight_bits=0.0,
             reason=min(str(each.reason) for each in held),
+            versions=frozenset(each.version.digest for each in held),
         )
     ]
+
+
+def can_be_noted(question: TaskQuestion) -> bool:
+    """Whether asking it again is needless once a steward took note: a split happens anew."""
+    return question.type is not TaskType.UNEXPLAINED_SPLIT
 
 
 def withdraw(unit: UnitOfWork, task: StoredTask, found: TaskChanges, cause: Cause) -> None:

@@ -69,7 +69,7 @@ def _retract(unit: UnitOfWork, locks: Locks, act: Act, number: int, reason: str)
     stated = [each.nhs_number for each in list_statuses_of_decision(unit, number)]
     keys = record_keys(unit, holders_of(unit, stated)) | _judged_record(unit, known)
     for nhs_number in stated:
-        retract_number_status(unit, nhs_number, at=cause.at)
+        retract_number_status(unit, nhs_number, decision=number, at=cause.at)
     carried = carry_out(unit, locks, act, cause, keys, seeds=sides)
     return decided_as(unit, carried, number, known.evidence_digest)
 

@@ -138,13 +138,12 @@ def _state(unit: UnitOfWork, locks: Locks, act: Act, stated: StatedNumber) -> De
     locks.require_numbers([stated.nhs_number])
     cause = act.cause(unit)
     known = find_number_status(unit, stated.nhs_number)
-    if known is None:
-        successor = stated.successor
-        if successor and is_successor_of(unit, stated.nhs_number, successor):
-            raise DecisionViolated("successor: it is superseded by this number itself")
-        add_number_status(unit, stated, author=cause.actor, at=cause.at)
-    elif (known.status, known.successor) != (stated.status, stated.successor):
+    if known and (known.status, known.successor) != (stated.status, stated.successor):
         raise DecisionViolated("nhs_number: something else is in force about it; retract that")
+    if stated.successor and is_successor_of(unit, stated.nhs_number, stated.successor):
+        raise DecisionViolated("successor: it is superseded by this number itself")
+    if known is None or known.decision is not None:
+        add_number_status(unit, stated, author=cause.actor, at=cause.at)
     return _restated(unit, locks, act, cause, stated.nhs_number)
 
 
@@ -156,7 +155,7 @@ def _retract(unit: UnitOfWork, locks: Locks, act: Act, number: str) -> Decided:
         raise NotFound("nhs_number: nothing is in force about it")
     if known.decision is not None:
         raise Conflict(f"nhs_number: it is part of decision {known.decision}; retract that")
-    retract_number_status(unit, number, at=cause.at)
+    retract_number_status(unit, number, decision=None, at=cause.at)
     return _restated(unit, locks, act, cause, number)
 
 

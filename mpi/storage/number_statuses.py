@@ -30,7 +30,10 @@ class StatedNumber:
 
 
 def find_number_status(unit: UnitOfWork, nhs_number: str) -> StatedNumber | None:
-    """What is in force about this number."""
+    """What is in force about this number: several may say it, but all the same.
+
+    What was stated on its own comes before what is part of a decision.
+    """
     row = _FIND.first(unit, nhs_number=nhs_number)
     return _stated(*row) if row else None
 
@@ -41,7 +44,7 @@ def list_statuses_of_decision(unit: UnitOfWork, decision: int) -> list[StatedNum
 
 
 def add_number_status(unit: UnitOfWork, stated: StatedNumber, *, author: str, at: datetime) -> None:
-    """State something about a number of which nothing is in force."""
+    """State something about a number of which nothing else is in force."""
     _ADD.run(
         unit,
         nhs_number=stated.nhs_number,
@@ -53,9 +56,11 @@ def add_number_status(unit: UnitOfWork, stated: StatedNumber, *, author: str, at
     )
 
 
-def retract_number_status(unit: UnitOfWork, nhs_number: str, *, at: datetime) -> None:
-    """What is in force about a number is so no longer."""
-    _RETRACT.run(unit, its_nhs_number=nhs_number, retracted_at=at)
+def retract_number_status(
+    unit: UnitOfWork, nhs_number: str, *, decision: int | None, at: datetime
+) -> None:
+    """What a decision, or None on its own, said of a number is in force no longer."""
+    _RETRACT.run(unit, its_nhs_number=nhs_number, its_decision=decision, retracted_at=at)
 
 
 def list_holders_of_number(unit: UnitOfWork, nhs_number: str) -> list[int]:
@@ -153,6 +158,8 @@ _IN_FORCE: Final = sa.select(
 ).where(nhs_number_status.c.retracted_at.is_(None))
 _FIND: Final = PreparedQuery(
     _IN_FORCE.where(nhs_number_status.c.nhs_number == sa.bindparam("nhs_number"))
+    .order_by(nhs_number_status.c.decision.is_not(None), nhs_number_status.c.number)
+    .limit(1)
 )
 _OF_DECISION: Final = PreparedQuery(
     _IN_FORCE.where(nhs_number_status.c.decision == sa.bindparam("decision"))
@@ -180,6 +187,9 @@ _RETRACT: Final = PreparedWrite(
     .values(retracted_at=sa.bindparam("retracted_at", type_=nhs_number_status.c.retracted_at.type))
     .where(
         nhs_number_status.c.nhs_number == sa.bindparam("its_nhs_number"),
+        nhs_number_status.c.decision.is_not_distinct_from(
+            sa.bindparam("its_decision", type_=nhs_number_status.c.decision.type)
+        ),
         nhs_number_status.c.retracted_at.is_(None),
     )
 )

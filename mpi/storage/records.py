@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -105,9 +105,8 @@ def get_record(unit: UnitOfWork, key: RecordKey) -> StoredRecord:
 
 
 def list_records(unit: UnitOfWork, numbers: Collection[int]) -> list[StoredRecord]:
-    """The records of these numbers, in order of registration; at most `CANDIDATES_MAX`."""
-    assert len(numbers) <= CANDIDATES_MAX, "a list of records is bounded"
-    return [_record(row) for row in _BY_NUMBER.rows(unit, sorted(numbers))]
+    """The records of these numbers, in order of registration."""
+    return [_record(row) for part in _parts(numbers) for row in _BY_NUMBER.rows(unit, part)]
 
 
 def list_records_by_nhs_number(unit: UnitOfWork, nhs_number: str) -> list[StoredRecord]:
@@ -124,9 +123,9 @@ def list_live_contents(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, 
 
 def list_current(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, ToldNow]:
     """What each of these live records says now, by number."""
-    listed, told = sorted(numbers), {}
-    for start in range(0, len(listed), CANDIDATES_MAX):
-        for row in _CURRENT.rows(unit, listed[start : start + CANDIDATES_MAX]):
+    told = {}
+    for part in _parts(numbers):
+        for row in _CURRENT.rows(unit, part):
             number, source, local_id, content, event_at, digest = row
             demographics = demographics_from_dict(orjson.loads(content))
             told[number] = ToldNow(RecordKey(source, local_id), demographics, event_at, digest)
@@ -137,9 +136,8 @@ def list_compared_values(
     unit: UnitOfWork, numbers: Collection[int]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """How these live records are compared, as it is stored: number, fields that are not empty."""
-    listed = sorted(numbers)
-    for start in range(0, len(listed), CANDIDATES_MAX):
-        for number, text in _VALUES.rows(unit, listed[start : start + CANDIDATES_MAX]):
+    for part in _parts(numbers):
+        for number, text in _VALUES.rows(unit, part):
             yield number, orjson.loads(text)
 
 
@@ -204,6 +202,13 @@ def set_gone_record(unit: UnitOfWork, number: int, *, merged_into: int | None) -
         nhs_number=None,
         withheld_nhs_number=None,
     )
+
+
+def _parts(numbers: Collection[int]) -> Iterator[Sequence[int]]:
+    """In ascending order, as many at a time as one statement takes."""
+    listed = sorted(numbers)
+    for start in range(0, len(listed), CANDIDATES_MAX):
+        yield listed[start : start + CANDIDATES_MAX]
 
 
 def _record(row: Row) -> StoredRecord:

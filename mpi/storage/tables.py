@@ -324,7 +324,8 @@ nhs_number_status = sa.Table(
     ),
     index(
         "nhs_number",
-        why="one statement in force about a number: two successors would be a contradiction",
+        "decision",
+        why="what is in force about a number; a decision says one thing about it",
         name="uq_nhs_number_status_in_force",
         unique=True,
         where="retracted_at IS NULL",

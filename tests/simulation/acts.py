@@ -7,8 +7,14 @@ from mpi.domain.records import VersionVerdict
 from mpi.errors import Conflict, InvalidInput, NotFound
 from mpi.services.cause import Cause
 from mpi.services.review import AnsweredTask, claim_task, note_task, park_task, release_task
+from mpi.services.state_number import (
+    NumberStatement,
+    NumberStatus,
+    retract_number,
+    state_number,
+)
 from mpi.storage.unit_of_work import writing
-from tests.live_index import parse_record_key
+from tests.live_index import STEWARD, parse_record_key
 from tests.simulation.people import NUMBERS, SOURCES, some_texts
 
 DAYS = 9
@@ -136,6 +142,18 @@ class Acts:
             place = self.random.randrange(len(self.decisions))
             self.live.retract(self.decisions.pop(place))
 
+    def state_number(self):
+        """A source says that a number is disputed, or superseded by another."""
+        number, successor = self.random.sample(NUMBERS, 2)
+        status = self.random.choice(list(NumberStatus))
+        successor = successor if status is NumberStatus.SUPERSEDED else None
+        said = NumberStatement(nhs_number=number, status=status, successor=successor)
+        state_number(self.live.writer, self.live.index, said, STEWARD, clock=self.live.clock)
+
+    def take_number_back(self):
+        number = self.random.choice(NUMBERS)
+        retract_number(self.live.writer, self.live.index, number, STEWARD, clock=self.live.clock)
+
     def work_on_a_task(self):
         """Stewards claim, release, park and note; one of two gets there late."""
         tasks = self.live.tasks()
@@ -164,7 +182,8 @@ class Acts:
 
 WEIGHTS = {
     "say": 10, "move": 3, "mark_in_error": 1, "retry": 2, "delete": 2, "merge": 2, "unmerge": 2,
-    "decide": 5, "judge": 2, "retract": 3, "work_on_a_task": 2, "wait": 1,
+    "decide": 5, "judge": 2, "retract": 3, "state_number": 1,
+    "take_number_back": 1, "work_on_a_task": 2, "wait": 1,
 }  # fmt: skip
 """How often each act is drawn."""
 REFUSALS = (Conflict, InvalidInput, NotFound)
@@ -173,10 +192,15 @@ REFUSALS = (Conflict, InvalidInput, NotFound)
 def do_something(acts):
     """One act drawn by weight; gives its name, and whether it was refused."""
     name = acts.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    return name, is_refused(acts, name)
+
+
+def is_refused(acts, name):
+    """Do one act; gives whether the index refused it."""
     try:
         getattr(acts, name)()
     except REFUSALS as refusal:
         if "schema" in str(refusal):
             raise AssertionError("a rule of the schema is no answer to a caller") from refusal
-        return name, True
-    return name, False
+        return True
+    return False

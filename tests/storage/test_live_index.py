@@ -11,9 +11,19 @@ from mpi.domain.identifiers import RecordKey
 from mpi.domain.records import VersionVerdict
 from mpi.domain.tasks import TaskType
 from mpi.errors import Conflict, DecisionViolated, InvalidInput, StaleVersion
+from mpi.services.cause import Cause
 from mpi.services.register import Outcome
+from mpi.services.review import AnsweredTask, note_task
+from mpi.services.state_number import (
+    NumberStatement,
+    NumberStatus,
+    retract_number,
+    state_number,
+)
 from mpi.storage.engine import Store
-from tests.live_index import LiveIndex
+from mpi.storage.records import list_records
+from mpi.storage.unit_of_work import reading, writing
+from tests.live_index import START, STEWARD, LiveIndex
 from tests.small_region import ADA, JOHN
 
 NUMBER = {"nhs_number": "9990000018", "nhs_number_status": "01"}
@@ -180,6 +190,54 @@ def test_an_overlay_is_held_until_a_steward_says_what_it_is(live: LiveIndex) -> 
     live.retract(decided.decision)
     assert live.task_types() == [TaskType.OVERLAY]
     assert live.person_of() == {"poole:1": first.person_id}
+
+
+def test_a_succession_stands_while_anybody_states_it(live: LiveIndex) -> None:
+    for record, number in (("gp:1", NUMBER), ("gp:3", NUMBER), ("poole:2", OTHER_NUMBER)):
+        live.say(record, ADA | number)
+    successions = {OTHER_NUMBER["nhs_number"]: NUMBER["nhs_number"]}
+    first = live.decide("same", "gp:1", "poole:2", supersedes=successions)
+    second = live.decide("same", "gp:3", "poole:2", supersedes=successions)
+    live.retract(first.decision)
+    assert len(live.groups()) == 1
+    assert live.tasks() == []
+    said = NumberStatement(
+        nhs_number=OTHER_NUMBER["nhs_number"],
+        status=NumberStatus.SUPERSEDED,
+        successor=NUMBER["nhs_number"],
+    )
+    state_number(live.writer, live.index, said, STEWARD, clock=live.clock)
+    live.retract(second.decision)
+    assert len(live.groups()) == 1
+    retract_number(live.writer, live.index, said.nhs_number, STEWARD, clock=live.clock)
+    assert len(live.groups()) == 2
+
+
+def test_an_overlay_that_was_noted_stays_closed_until_more_is_held(live: LiveIndex) -> None:
+    live.say("poole:1", ADA)
+    live.say("poole:1", JOHN, day=9)
+    note(live)
+    live.say("poole:1", ADA | {"address": "9 New Road"}, day=5)
+    live.say("poole:1", JOHN, day=12)
+    assert live.tasks() == []
+    live.say("poole:1", JOHN | {"given_name": "James"}, day=15)
+    assert live.task_types() == [TaskType.OVERLAY]
+    note(live)
+    assert live.tasks() == []
+
+
+def note(live: LiveIndex) -> None:
+    (task,) = live.tasks()
+    cause = Cause(actor="steward-1", purpose="test", reason="noted", at=START, model=1)
+    with writing(live.store) as unit:
+        note_task(unit, AnsweredTask(number=task.number, revision=task.revision), cause)
+
+
+def test_records_are_read_in_parts(live: LiveIndex) -> None:
+    number = live.say("gp:1", ADA) and live.query("SELECT number FROM source_record")[0].number
+    with reading(live.store) as unit:
+        found = list_records(unit, range(number - 1_500, number + 1_500))
+    assert [str(each.key) for each in found] == ["gp:1"]
 
 
 def test_changed_evidence_is_refused_when_it_is_named(live: LiveIndex) -> None:
