@@ -236,13 +236,13 @@ def list_decisions(
     return json_response(answer)
 
 
-@router.get("/decisions/{number}", responses={200: {"model": DecisionResponse}})
+@router.get("/decisions/{number:int}", responses={200: {"model": DecisionResponse}})
 def read_decision(number: Number, service: Served, recipient: Told) -> Response:
     """One decision."""
     return json_response(service.ask("read_decision", recipient, look_up_decision, number))
 
 
-@router.post("/decisions/{number}:retract", responses=DECIDED)
+@router.post("/decisions/{number:int}:retract", responses=DECIDED)
 def retract_decision(
     number: Number, said: RetractionBody, service: Served, recipient: Told
 ) -> Response:
@@ -250,7 +250,7 @@ def retract_decision(
     return json_response(service.act(retract, number, said.reason, recipient))
 
 
-@router.post("/decisions/{number}:preview-retraction", responses=DECIDED)
+@router.post("/decisions/{number:int}:preview-retraction", responses=DECIDED)
 def preview_retraction(
     number: Number, said: RetractionBody, service: Served, recipient: Told
 ) -> Response:

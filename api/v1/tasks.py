@@ -166,27 +166,27 @@ def list_tasks(
     return json_response({"tasks": page.tasks, "next_cursor": cursor_of, "open_counts": counts})
 
 
-@router.get("/{number}", responses=_TASK)
+@router.get("/{number:int}", responses=_TASK)
 def read_task(number: Number, service: Served, recipient: Told) -> Response:
     """One task: the records of both sides, what speaks for and against them, what can be said."""
     return _shown(number, service, recipient)
 
 
-@router.post("/{number}:claim", responses=_TASK)
+@router.post("/{number:int}:claim", responses=_TASK)
 def claim_task(number: Number, service: Served, recipient: Told) -> Response:
     """Work on a task for 15 minutes; claiming again prolongs that."""
     service.act(task_work.claim, number, recipient)
     return _shown(number, service, recipient)
 
 
-@router.post("/{number}:release", responses=_TASK)
+@router.post("/{number:int}:release", responses=_TASK)
 def release_task(number: Number, service: Served, recipient: Told) -> Response:
     """Give it back to the list."""
     service.act(task_work.release, number, recipient)
     return _shown(number, service, recipient)
 
 
-@router.post("/{number}:park", responses=_TASK)
+@router.post("/{number:int}:park", responses=_TASK)
 def park_task(number: Number, said: ParkBody, service: Served, recipient: Told) -> Response:
     """Put it aside until an instant."""
     until = parse_instant(said.until, field="until")
@@ -194,7 +194,7 @@ def park_task(number: Number, said: ParkBody, service: Served, recipient: Told) 
     return _shown(number, service, recipient)
 
 
-@router.post("/{number}:note", responses=_TASK)
+@router.post("/{number:int}:note", responses=_TASK)
 def note_task(number: Number, said: NoteBody, service: Served, recipient: Told) -> Response:
     """Close it without a decision: seen, and nothing is to be done about these records."""
     answered = AnsweredTask(number=number, revision=said.revision)
@@ -202,13 +202,13 @@ def note_task(number: Number, said: NoteBody, service: Served, recipient: Told) 
     return _shown(number, service, recipient)
 
 
-@router.post("/{number}:decide", responses=DECIDED)
+@router.post("/{number:int}:decide", responses=DECIDED)
 def decide_task(number: Number, said: ReplyBody, service: Served, recipient: Told) -> Response:
     """Answer it: same or different people, a correction or another human."""
     return json_response(service.act(task_work.reply_to_task, _reply(number, said), recipient))
 
 
-@router.post("/{number}:preview", responses=DECIDED)
+@router.post("/{number:int}:preview", responses=DECIDED)
 def preview_task(number: Number, said: ReplyBody, service: Served, recipient: Told) -> Response:
     """What that answer would do."""
     reply = _reply(number, said)

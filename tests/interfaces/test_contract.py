@@ -11,6 +11,15 @@ from tests.serving import serving
 
 EXAMPLES = os.environ.get("MPI_CONTRACT_EXAMPLES", "3")
 CONFIGURATION = """
+# A reader of the change feed may ask to be kept waiting; a thousand of them would wait for ever.
+[parameters]
+"query.wait_s" = 0
+
+# A wrong statement of a batch is refused in its own place of the answer; the others are carried out.
+[[operations]]
+include-path = "/v1/records:batch"
+checks.negative_data_rejection.enabled = false
+
 # What a schema cannot say (check characters, one of several fields) is refused with 422, and a form
 # or an assertion that breaks a rule of OAuth with 400.
 [checks.positive_data_acceptance]
