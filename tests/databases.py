@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -100,7 +101,7 @@ def _installed(
         _wait_for(running, server)
         yield running
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # At once: a failed test may have left connections.
         server.wait(timeout=_START_TIMEOUT_S)
 
 

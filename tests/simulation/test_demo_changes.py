@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from mpi.batch.verify import verify_store
-from mpi.clock import SystemClock
+from mpi.clock import FixedClock, SystemClock
 from mpi.domain.records import demographics_from_dict
 from mpi.services.linkage_index import compile_linkage_index
 from mpi.storage.engine import open_store
@@ -118,7 +118,7 @@ def test_a_changed_region_is_what_linking_it_again_gives(kind, feeds, new_databa
     installed.load(feeds)
     index = compile_linkage_index(read_release(RELEASE), SOURCES)
     live = LiveIndex(open_store(installed.settings.database_url), index)
-    live.clock = SystemClock()
+    live.clock = FixedClock(SystemClock().now())
     rows = live.query("SELECT source, local_id FROM source_record ORDER BY number")
     acts = RegionActs(live, Random(FIRST_SEED), keys=[f"{r.source}:{r.local_id}" for r in rows])
     done = sum(not do_something(acts)[1] for _ in range(CHANGES))
