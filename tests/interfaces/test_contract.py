@@ -15,7 +15,7 @@ CONFIGURATION = """
 [parameters]
 "query.wait_s" = 0
 
-# A wrong statement of a batch is refused in its own place of the answer; the others are carried out.
+# A wrong statement of a batch is refused in its place of the answer; the others are carried out.
 [[operations]]
 include-path = "/v1/records:batch"
 checks.negative_data_rejection.enabled = false
