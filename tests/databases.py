@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,9 @@ class PostgresqlServer:
 
     socket_folder: str
     user: str
+    start: Callable[[], subprocess.Popen[bytes]] | None = None
+    process: subprocess.Popen[bytes] | None = None
+    """Of installed binaries; None of an embedded server, which nobody crashes."""
     databases_count: int = field(default=0, init=False)
 
     def url(self, database: str) -> str:
@@ -47,6 +50,21 @@ class PostgresqlServer:
         name = f"store_{os.getpid()}_{self.databases_count}"
         self._administer(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
+
+    def crash(self) -> None:
+        """Kill every process of the server at once, as a power cut would, and start it again."""
+        assert self.process is not None
+        assert self.start is not None
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for each in (pid, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        self.process.wait()
+        while any(_is_running(child) for child in children):
+            time.sleep(0.01)
+        self.process = self.start()
+        _wait_for(self, self.process)
 
     def _administer(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
@@ -94,15 +112,26 @@ def _installed(
     subprocess.run([*initdb, "--locale=C", "-N"], check=True, user=user, stdout=subprocess.DEVNULL)
     options = [part for setting in settings for part in ("-c", setting)]
     command = [binaries / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", *options]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, user=user, stdout=log, stderr=log)
+
+    def start() -> subprocess.Popen[bytes]:
+        with (folder / "log").open("ab") as log:
+            return subprocess.Popen(command, user=user, stdout=log, stderr=log)
+
+    running = PostgresqlServer(str(folder), "postgres", start, start())
+    assert running.process is not None
     try:
-        running = PostgresqlServer(str(folder), "postgres")
-        _wait_for(running, server)
+        _wait_for(running, running.process)
         yield running
     finally:
-        server.send_signal(signal.SIGINT)  # At once: a failed test may have left connections.
-        server.wait(timeout=_START_TIMEOUT_S)
+        running.process.send_signal(signal.SIGINT)  # A failed test may have left connections.
+        running.process.wait(timeout=_START_TIMEOUT_S)
+
+
+def _is_running(pid: str) -> bool:
+    """Whether a process lives; one that ended and waits to be collected does not."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def _wait_for(running: PostgresqlServer, server: subprocess.Popen[bytes]) -> None:

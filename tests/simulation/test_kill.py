@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -19,6 +20,7 @@ import pytest
 
 from mpi.services.linkage_index import LinkageIndex
 from mpi.storage.engine import open_store
+from tests.databases import PostgresqlServer, postgresql_server
 from tests.live_index import LiveIndex
 from tests.simulation.invariants import check_store
 
@@ -54,6 +56,19 @@ def killed_writer(url: str, start: int, *, after_s: float, is_hasty: bool = Fals
     return [int(line) for line in told if line.endswith("\n")]
 
 
+def killed_database(server: PostgresqlServer, url: str, *, after_s: float) -> list[int]:
+    """What a child acknowledged until the whole database was killed, which then started again."""
+    command = [sys.executable, "-c", WRITES, url, "0", "careful"]
+    root = Path(__file__).parents[2]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, cwd=root, **pipes) as child:  # type: ignore[call-overload]
+        first = child.stdout.readline()
+        time.sleep(after_s)
+        server.crash()
+        told = [first, *child.stdout]
+    return [int(line) for line in told if line.endswith("\n")]
+
+
 def stored_records(live: LiveIndex) -> list[int]:
     rows = live.query(
         "SELECT local_id FROM record_version JOIN source_record ON source_record.number = record"
@@ -77,6 +92,36 @@ def test_nothing_acknowledged_is_lost_and_nothing_applied_twice(
         check_store(live)
         live.close()
         live.store.close()
+
+
+def lost_with_the_database(index: LinkageIndex, *, is_durable: bool, rounds: int) -> int:
+    """How many acknowledged records were gone after the database was killed."""
+    lost = 0
+    with postgresql_server(is_durable=is_durable) as server:
+        if server.process is None:
+            pytest.skip("an embedded server is not ours to kill")
+        server.prepare_template()
+        for round_ in range(rounds):
+            url = server.create_database()
+            told = killed_database(server, url, after_s=0.05 * (round_ % 8))
+            with closing(open_store(url)) as store:
+                live = LiveIndex(store, index)
+                stored = stored_records(live)
+                assert stored == list(range(len(stored)))
+                lost += len(set(told) - set(stored))
+                check_store(live)
+                live.close()
+            if lost:
+                break
+    return lost
+
+
+def test_a_killed_database_has_what_was_acknowledged(index: LinkageIndex) -> None:
+    assert lost_with_the_database(index, is_durable=True, rounds=ROUNDS) == 0
+
+
+def test_the_harness_sees_what_a_hasty_database_loses(index: LinkageIndex) -> None:
+    assert lost_with_the_database(index, is_durable=False, rounds=20) > 0
 
 
 def test_the_harness_sees_what_is_acknowledged_too_early(
