@@ -27,7 +27,7 @@ from tests.simulation.test_races import AT_ONCE, Say, two_groups_and_bridges
 from tests.small_region import spec_release
 
 ROUNDS = max(1, int(os.environ.get("MPI_ROUNDS", "1")) // 10)
-POOLE = (Role.INTEGRATION, "RD3")
+POOLE = ([Role.INTEGRATION], "RD3")
 
 
 def test_two_workers_give_the_persons_of_one_after_another(
