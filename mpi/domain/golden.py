@@ -34,7 +34,7 @@ IsInformative = Callable[[str, str], bool]
 
 @dataclass(frozen=True, slots=True)
 class CurrentRecord:
-    """The live version of one of the person's records."""
+    """The live version of one of the person's records; `event_at` is when it became true, UTC."""
 
     key: RecordKey
     demographics: Demographics
@@ -46,7 +46,10 @@ class CurrentRecord:
 
 
 class GoldenValue(NamedTuple):
-    """One value with its provenance."""
+    """One value with its provenance.
+
+    `value` is a text; of the fields in `LISTS` a text or one part, such as a `PreviousName`.
+    """
 
     value: Any
     record: RecordKey
@@ -59,13 +62,20 @@ class GoldenValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GoldenRecord:
-    """Field -> value, for the fields that somebody knows; lists hold every distinct entry."""
+    """Field -> value, for the fields that somebody knows; lists hold every distinct entry.
+
+    A field that nobody tells is absent. Entries of a list are in order of recency, the latest
+    first.
+    """
 
     values: Mapping[str, GoldenValue]
     lists: Mapping[str, tuple[GoldenValue, ...]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, in the order of the fields of `Demographics`."""
+        """Plain JSON values: field -> `{value, record, version, rule}`, or a list of such.
+
+        Texts come first, in the order of the fields of `Demographics`, then the lists (`LISTS`).
+        """
         plain: dict[str, Any] = {name: _plain(value) for name, value in self.values.items()}
         plain |= {name: [_plain(entry) for entry in found] for name, found in self.lists.items()}
         return plain
@@ -77,8 +87,12 @@ def survivorship(
     """The golden record of these current records of one person.
 
     Args:
-        records: At least one; their order does not matter.
-        is_informative: Tells values from placeholders.
+        records: At least one, each key once; their order does not matter.
+        is_informative: Field, text -> whether it is more than a placeholder; every text if left
+            out.
+
+    Returns:
+        For each field the winner by the order in this module's docstring, with its provenance.
     """
     ordered = sorted(records, key=_key) if len(records) > 1 else records
     # Column by column: most fields are told by nobody or alike by all, and that shows at once.

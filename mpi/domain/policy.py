@@ -33,7 +33,7 @@ STANDS_ALONE: Final = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})
 
 
 class Duty(StrEnum):
-    """What a permission is bound to."""
+    """What a permission is bound to; the more duties, the less it permits."""
 
     OWN_SOURCES = "own_sources"
     """Only records of source systems that are the client's own."""
@@ -45,9 +45,12 @@ class Refusal(StrEnum):
     """Why something was refused; safe to show and to log."""
 
     NO_POLICY = "no-policy"
+    """The table does not name the action."""
     NO_TOKEN = "no-token"
     ROLE = "role"
+    """None of the principal's roles may do it."""
     OTHER_SOURCE = "other-source"
+    """It may, but only to records of its own source systems."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +70,12 @@ class Resource:
     """What is acted on, as far as the request's address says."""
 
     source: str | None = None
+    """Name of a source system; None where the address names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """It may be done, under these duties."""
+    """It may be done, under these duties; without a principal only if the action is public."""
 
     principal: Principal | None
     duties: frozenset[Duty] = frozenset()
@@ -92,7 +96,7 @@ class Deny:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Who may do one action."""
+    """Who may do one action: role -> duties, empty for nobody; `what` says it in words."""
 
     what: str
     roles: Mapping[Role, frozenset[Duty]] = field(default_factory=lambda: MappingProxyType({}))
@@ -194,17 +198,23 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
         "list_disclosures": Rule(what="read who saw a person", roles={Role.AUDITOR: _NONE}),
     }
 )
+"""Action -> rule. Read-only."""
 
 
 def decide(principal: Principal | None, action: str, resource: Resource) -> Permit | Deny:
     """Whether a principal may do an action to a resource, and under which duties.
 
-    A client of several roles acts in the most permitted of those that allow the action.
+    A client of several roles acts in the most permitted of those that allow the action: only the
+    duties that all of them share bind it.
 
     Args:
         principal: Who asks; None without a sound token.
         action: Name of the route or command.
         resource: What is acted on.
+
+    Returns:
+        A permit, or the refusal with its reason. Nothing is raised: the door decides what a refusal
+        looks like.
     """
     rule = POLICY.get(action)
     if rule is None:
@@ -223,7 +233,7 @@ def decide(principal: Principal | None, action: str, resource: Resource) -> Perm
 
 
 def policy_page() -> str:
-    """The table as a Markdown page for people who judge it."""
+    """The table as a Markdown page for people who judge it: a row an action, a column a role."""
     head = ["Action", *Role, "without a token"]
     lines = [
         "# Who may do what",
