@@ -34,11 +34,16 @@ Scalar = str | int | float | bool | None
 
 
 class LogFieldNotAllowed(AssertionError):
-    """A field that the list does not have: a mistake in our code, never in data."""
+    """A field that is not in the list: a mistake in our code, never in data; under tests only."""
 
 
 def configure_logs(*, stream: TextIO | None = None, level: str = "info") -> None:
-    """Write events to a stream (standard error if None) from this level up; to be called once."""
+    """Write events as JSON Lines, from a level up; called once, by whoever owns the process.
+
+    Args:
+        stream: Standard error if None.
+        level: One of `mpi.settings.LOG_LEVELS`.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_JsonLines())
     _LOGGER.handlers[:] = [handler]
@@ -47,27 +52,36 @@ def configure_logs(*, stream: TextIO | None = None, level: str = "info") -> None
 
 
 def bind_request_id(request_id: str | None) -> None:
-    """Every later event of this task or thread carries this id; None ends that."""
+    """Every later event of this task or thread carries this id; None ends that.
+
+    Kept in a context variable, so that requests served side by side do not mix.
+    """
     _REQUEST.set(request_id)
 
 
 def debug(event: str, **fields: Scalar) -> None:
-    """For developers only."""
+    """For developers only.
+
+    Args:
+        event: Static name in the past tense: `record_registered`.
+        fields: Members of `ALLOWED_FIELDS`; any other is left out and told of, and under tests an
+            error. The same holds for `info`, `warning` and `error`.
+    """
     _write(logging.DEBUG, event, fields)
 
 
 def info(event: str, **fields: Scalar) -> None:
-    """State has changed."""
+    """State has changed (arguments as for `debug`)."""
     _write(logging.INFO, event, fields)
 
 
 def warning(event: str, **fields: Scalar) -> None:
-    """Odd, but handled."""
+    """Odd, but handled (arguments as for `debug`)."""
     _write(logging.WARNING, event, fields)
 
 
 def error(event: str, **fields: Scalar) -> None:
-    """Somebody must look."""
+    """Somebody must look (arguments as for `debug`)."""
     _write(logging.ERROR, event, fields)
 
 
