@@ -64,24 +64,26 @@ def debug(event: str, **fields: Scalar) -> None:
 
     Args:
         event: Static name in the past tense: `record_registered`.
-        fields: Members of `ALLOWED_FIELDS`; any other is left out and told of, and under tests an
-            error. The same holds for `info`, `warning` and `error`.
+        fields: Members of `ALLOWED_FIELDS` with plain values; any other is left out and told of.
+
+    Raises:
+        LogFieldNotAllowed: Under tests, instead of leaving a field out.
     """
     _write(logging.DEBUG, event, fields)
 
 
 def info(event: str, **fields: Scalar) -> None:
-    """State has changed (arguments as for `debug`)."""
+    """State has changed. Arguments as for `debug`; raises LogFieldNotAllowed under tests."""
     _write(logging.INFO, event, fields)
 
 
 def warning(event: str, **fields: Scalar) -> None:
-    """Odd, but handled (arguments as for `debug`)."""
+    """Odd, but handled. Arguments as for `debug`; raises LogFieldNotAllowed under tests."""
     _write(logging.WARNING, event, fields)
 
 
 def error(event: str, **fields: Scalar) -> None:
-    """Somebody must look (arguments as for `debug`)."""
+    """Somebody must look. Arguments as for `debug`; raises LogFieldNotAllowed under tests."""
     _write(logging.ERROR, event, fields)
 
 

@@ -19,7 +19,11 @@ from mpi.storage.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """One act of one actor, about one person if it disclosed or changed one."""
+    """One act of one actor, about one person if it disclosed or changed one.
+
+    `action` is the name of the act; `purpose` a code of HL7 v3 PurposeOfUse, or a word of ours for
+    work on the service itself; `record` a record's number; `recorded_at` in UTC.
+    """
 
     action: str
     actor: str
@@ -33,14 +37,14 @@ class AuditEvent:
 
 
 def add_audit_events(unit: UnitOfWork, events: Sequence[AuditEvent]) -> None:
-    """Append events; they are part of the unit's transaction."""
+    """Append events, in order, perhaps none; they are part of the unit's transaction."""
     _ADD.run_many(unit, map(_row, events))
 
 
 def list_audit_events(
     unit: UnitOfWork, person_id: PersonId, *, limit: int = PAGE_ITEMS_MAX
 ) -> list[AuditEvent]:
-    """What was done about a person, the latest first."""
+    """What was done about a person under this very id, the latest first; at most `limit` events."""
     return [event_from_row(row) for row in unit.rows(_OF_PERSON, person_id=person_id, most=limit)]
 
 
@@ -58,7 +62,7 @@ def _row(event: AuditEvent) -> dict[str, Any]:
 
 
 def event_from_row(row: Any) -> AuditEvent:
-    """An event as it is stored."""
+    """An event as it is stored: a row with the columns of `audit_event`."""
     return AuditEvent(
         action=row.action,
         actor=row.actor,

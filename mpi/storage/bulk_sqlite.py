@@ -59,7 +59,13 @@ class _SqliteBulk(BulkTransaction):
 
 @contextmanager
 def sqlite_transaction(store: Store) -> Iterator[BulkTransaction]:
-    """A transaction that has the write lock from the start."""
+    """A transaction that has the write lock from the start.
+
+    Committed when the block ends, undone if it raises.
+
+    Raises:
+        StorageUnavailable, Conflict: See `storage_failures`.
+    """
     with _connected(store) as connection, connection.cursor() as cursor:
         bulk = _SqliteBulk(cursor)
         is_first = not bulk.count("source_record")
@@ -88,7 +94,11 @@ def _write_once(bulk: BulkTransaction) -> None:
 
 @contextmanager
 def sqlite_reader(store: Store) -> Iterator[BulkTransaction]:
-    """A connection for reading alone; from its first query on it sees one state of the store."""
+    """A connection for reading alone; from its first query on it sees one state of the store.
+
+    Raises:
+        StorageUnavailable: If the store cannot be read.
+    """
     with _connected(store) as connection, connection.cursor() as cursor:
         connection.adbc_connection.set_autocommit(False)
         yield _SqliteBulk(cursor)

@@ -24,11 +24,13 @@ from mpi.storage.failures import storage_failures
 from mpi.storage.gate import FileGate, Library, gate_of
 
 BUSY_TIMEOUT_MS: Final = 5_000
-"""How long a writer waits for another writer of the same SQLite file."""
+"""Milliseconds that a writer waits for another writer of the same SQLite file."""
 CONNECT_TIMEOUT_S: Final = 5
+"""Seconds in which PostgreSQL must answer a new connection."""
 POOL_CONNECTIONS_MAX: Final = 40
 """At least as many as the server has threads, so that none waits for a connection."""
 CACHE_KIB: Final = 65_536
+"""Pages of a SQLite file that each connection may keep in memory."""
 MAPPED_BYTES: Final = 1 << 36
 """How much of a SQLite file may be read through memory instead of by calls; only addresses."""
 CHECKPOINT_PAGES: Final = 16_384
@@ -44,7 +46,11 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """An open store; safe to share between threads. Work on it through `unit_of_work` or `bulk`."""
+    """An open store; safe to share between threads. Work on it through `unit_of_work` or `bulk`.
+
+    On what SQLite promises with the pragmas that we set: sqlite.org/pragma.html,
+    sqlite.org/wal.html.
+    """
 
     engine: sa.Engine
     reader: sa.Engine
@@ -54,11 +60,12 @@ class Store:
 
     @property
     def is_sqlite(self) -> bool:
+        """Whether the store is a SQLite file; else it is a PostgreSQL database."""
         return self.engine.dialect.name == "sqlite"
 
     @property
     def sqlite_path(self) -> str:
-        """The file of a SQLite store."""
+        """The file of a SQLite store; must not be asked of another."""
         path = self.engine.url.database
         assert path, "a SQLite store is a file"
         return path
@@ -98,7 +105,16 @@ def create_store(url: str) -> Store:
 
 
 def open_store(url: str) -> Store:
-    """The store at this address, which must hold our schema (see `create_store`)."""
+    """The store at this address, which must hold our schema.
+
+    Args:
+        url: As `create_store` takes it.
+
+    Raises:
+        InvalidSettings: If the address is of another kind.
+        StorageUnavailable: If it is not there or cannot be reached.
+        WrongSchema: If it is empty or of another version of the schema.
+    """
     parsed = parsed_url(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
         raise StorageUnavailable(
@@ -112,7 +128,14 @@ def open_store(url: str) -> Store:
 
 
 def upgrade_store(url: str, revision: str = "head") -> None:
-    """Bring the schema of an existing store to a revision; `base` takes every table away."""
+    """Bring the schema of an existing store to a revision; `base` takes every table away.
+
+    All or nothing, in one transaction.
+
+    Raises:
+        InvalidSettings: If the address is of another kind.
+        StorageUnavailable: If it cannot be reached or written.
+    """
     store = _store(parsed_url(url))
     with _closed_on_failure(store), store.opened(), store.engine.begin() as connection:
         config = _alembic(connection)
@@ -133,7 +156,11 @@ def _closed_on_failure(store: Store) -> Iterator[None]:
 
 
 def parsed_url(url: str) -> sa.URL:
-    """The address of a store, if it is of a kind that we know. Raises InvalidSettings."""
+    """The address of a store, PostgreSQL's with the driver that we use.
+
+    Raises:
+        InvalidSettings: If it cannot be understood or is of another kind, `:memory:` included.
+    """
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:

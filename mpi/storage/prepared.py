@@ -25,6 +25,7 @@ _TO_UTC_TIME: Final = UtcTime().process_result_value
 _FROM_UTC_TIME: Final = UtcTime().process_bind_param
 
 Row = tuple[Any, ...]
+"""One row of a result: its values in the order of the columns asked for."""
 
 
 class PreparedQuery:
@@ -49,12 +50,12 @@ class PreparedQuery:
         )
 
     def rows(self, unit: UnitOfWork, values: Sequence[Any] = (), /, **parameters: Any) -> list[Row]:
-        """Every row of the result, which must be bounded.
+        """Every row of the result, which must be bounded; values in the order of the columns.
 
         Args:
             unit: Where to run.
-            values: The list, if the query has one.
-            parameters: The other parameters.
+            values: The list, if the query has one; without any there are no rows.
+            parameters: The other parameters, by name.
         """
         if self._list_name and not values:
             return []
@@ -74,7 +75,7 @@ class PreparedQuery:
         return rows
 
     def first(self, unit: UnitOfWork, **parameters: Any) -> Row | None:
-        """The first row, or None."""
+        """The first row, or None; for queries without a list."""
         rows = self.rows(unit, **parameters)
         return rows[0] if rows else None
 
@@ -131,12 +132,12 @@ class PreparedWrite:
         self._compiled: dict[bool, tuple[str, dict[str, Any], tuple[str, ...]]] = {}
 
     def run(self, unit: UnitOfWork, **parameters: Any) -> None:
-        """Run it once."""
+        """Run it once, with these parameters by name."""
         text, constants, instants = self._text(unit)
         unit.driver_run(text, self._given(unit, constants | parameters, instants))
 
     def run_many(self, unit: UnitOfWork, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Run it for each row; nothing happens without any."""
+        """Run it for each row of parameters, all with the same names; nothing without any."""
         text, constants, instants = self._text(unit)
         given = [self._given(unit, constants | dict(row), instants) for row in rows]
         if len(given) > 1 and self._many and not unit.is_sqlite:
@@ -146,7 +147,7 @@ class PreparedWrite:
             unit.driver_run_many(text, given)
 
     def returned(self, unit: UnitOfWork, **parameters: Any) -> Any:
-        """The one value that its RETURNING gives."""
+        """The one value that its RETURNING gives; there must be exactly one row."""
         text, constants, instants = self._text(unit)
         ((value,),) = unit.driver_rows(text, self._given(unit, constants | parameters, instants))
         return value
@@ -192,7 +193,7 @@ def insert_into(table: sa.Table, *columns: str) -> PreparedWrite:
 
 
 def insert_numbered(table: sa.Table, *columns: str) -> PreparedWrite:
-    """The same for a table whose rows the database numbers; `returned` gives the number."""
+    """Insert a row of a table whose rows the database numbers; `returned` gives the number."""
     added = sa.insert(table).values(_bound(table, columns))
     return PreparedWrite(added.returning(table.c.number))
 

@@ -22,8 +22,13 @@ _FIND_ROLE: Final = sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = :role
 def grant_rights(store: Store, role: str) -> None:
     """Give a role the rights of the server, and take away any others that it had on the tables.
 
+    Args:
+        store: Opened by the owner of the tables.
+        role: Name of a role that exists.
+
     Raises:
         InvalidInput: If the store is not on PostgreSQL, or the role is missing or all-powerful.
+        StorageUnavailable: If the database cannot be reached.
     """
     if store.is_sqlite:
         raise InvalidInput("role: a SQLite store has no roles; guard its file instead")
