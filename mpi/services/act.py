@@ -20,7 +20,10 @@ from mpi.storage.versions import StoredVersion
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What somebody does to the index, before it is known what comes of it."""
+    """What somebody does to the index, before it is known what comes of it.
+
+    `is_explained` says that it states who is who, so that a split needs no question (see `Cause`).
+    """
 
     index: LinkageIndex
     recipient: Recipient
@@ -33,6 +36,10 @@ class Act:
 
     def cause(self, unit: UnitOfWork, *, decision: int | None = None) -> Cause:
         """The cause of what is written in this transaction.
+
+        Args:
+            unit: The transaction; it has its own instant.
+            decision: Number of the decision that the act takes or retracts, if it is one.
 
         Raises:
             Unavailable: If the store was linked with another release than the one in use.
@@ -58,6 +65,7 @@ class Carried:
 
     @property
     def tasks_opened(self) -> tuple[int, ...]:
+        """Numbers of the tasks that it raised, in order."""
         return tuple(sorted(self.relinked.tasks.opened))
 
 
@@ -83,10 +91,10 @@ def carry_out(
         merged: Those of them that their source has merged -> the record they live on in; None
             takes such a merge back.
         fresh: Those of them that are new in this transaction -> their only version.
-        seeds: Further records whose links may change.
+        seeds: Numbers of further records whose links may change.
 
     Raises:
-        MustRetry: If more is touched than was locked.
+        MustRetry: If more is touched than was locked; the writer begins again.
     """
     restated = restate(
         unit,

@@ -22,7 +22,9 @@ class Disclosing(Protocol):
     """An answer: it says itself whom it discloses, and, as `seen`, by which record versions."""
 
     @property
-    def person_ids(self) -> Sequence[PersonId | None]: ...
+    def person_ids(self) -> Sequence[PersonId | None]:
+        """Everyone whom the answer discloses; None stands for a record that is nobody's."""
+        ...
 
 
 Disclosable = TypeVar("Disclosable", bound=Disclosing)
@@ -30,7 +32,10 @@ Disclosable = TypeVar("Disclosable", bound=Disclosing)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Who is told, and what for."""
+    """Who is told, and what for.
+
+    `actor` is a client's id, a command or a batch run; `purpose` a code of HL7 v3 PurposeOfUse.
+    """
 
     actor: str
     purpose: str
@@ -42,7 +47,7 @@ class Recipient:
 
 
 def disclosed(answer: Disclosable, recipient: Recipient) -> Disclosable:
-    """The part of an answer that this recipient may see."""
+    """The part of an answer that this recipient may see; the answer itself where that is all."""
     if isinstance(answer, Answer) and Duty.UNIQUE_MATCH in recipient.duties:
         return cast(Disclosable, _unique(answer))
     return answer
@@ -61,12 +66,12 @@ def _is_certain(person: PersonAnswer) -> bool:
 
 
 def person_ids_in(answer: Disclosing) -> list[PersonId]:
-    """Everyone whom an answer discloses."""
+    """Everyone whom an answer discloses, each once, in its order."""
     return list(dict.fromkeys(filter(None, answer.person_ids)))
 
 
 def seen_in(answer: Disclosing) -> Seen:
-    """The record versions from which each person's part of an answer was made, if it shows any."""
+    """The record versions from which each person's part of an answer was made; empty if none."""
     seen: Seen = getattr(answer, "seen", {})
     return seen
 

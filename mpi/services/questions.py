@@ -33,13 +33,19 @@ class AskedTask(Protocol):
     """A task as far as it is compared with a question."""
 
     @property
-    def type(self) -> TaskType: ...
+    def type(self) -> TaskType:
+        """What is asked."""
+        ...
 
     @property
-    def left(self) -> frozenset[int]: ...
+    def left(self) -> frozenset[int]:
+        """Record numbers of the one side."""
+        ...
 
     @property
-    def right(self) -> frozenset[int]: ...
+    def right(self) -> frozenset[int]:
+        """Those of the other; empty where there is but one."""
+        ...
 
 
 OF_HISTORY = frozenset({TaskType.OVERLAY, TaskType.UNEXPLAINED_SPLIT})
@@ -48,14 +54,19 @@ OF_HISTORY = frozenset({TaskType.OVERLAY, TaskType.UNEXPLAINED_SPLIT})
 
 @dataclass(slots=True)
 class TaskChanges:
-    """Numbers of tasks, and a record that each is about."""
+    """Numbers of tasks -> number of a record that each is about."""
 
     opened: dict[int, int] = field(default_factory=dict)
     changed: dict[int, int] = field(default_factory=dict)
     withdrawn: dict[int, int] = field(default_factory=dict)
 
     def events(self, person_of: Mapping[int, PersonId], cause: Cause) -> list[OutboxEvent]:
-        """What the change feed says of them."""
+        """What the change feed says of them; that a task has changed is not told.
+
+        Args:
+            person_of: Record -> its person now.
+            cause: Stamped on the events.
+        """
         told = (
             (EventType.TASK_OPENED, self.opened),
             (EventType.TASK_WITHDRAWN, self.withdrawn),
@@ -106,7 +117,7 @@ def put_questions(
 
 
 def overlay_questions(record: int, held: Sequence[HeldVersion]) -> list[TaskQuestion]:
-    """One question for a record that has versions held back."""
+    """One question for a record that has versions held back; none for one that has not."""
     if not held:
         return []
     return [
@@ -127,7 +138,7 @@ def can_be_noted(question: TaskQuestion) -> bool:
 
 
 def withdraw(unit: UnitOfWork, task: StoredTask, found: TaskChanges, cause: Cause) -> None:
-    """Close a task that has settled itself."""
+    """Close a task that has settled itself, and note that in `found`."""
     withdraw_task(unit, task.number, at=cause.at)
     found.withdrawn[task.number] = _subject(task.left)
 
@@ -160,7 +171,7 @@ def _refresh(
 
 
 def asks_the_same(task: AskedTask, question: TaskQuestion) -> bool:
-    """Whether both sides still have a record of what was asked."""
+    """Whether both sides still have a record of what was asked, whichever is left."""
     if (task.type in OF_HISTORY or question.type in OF_HISTORY) and task.type != question.type:
         return False
     if not task.right or not question.right:

@@ -32,7 +32,10 @@ from mpi.storage.unit_of_work import UnitOfWork
 
 @dataclass(slots=True)
 class World:
-    """Records with the edges and decisions between them."""
+    """Records with the edges and decisions between them.
+
+    `edges` are by pair of record numbers, the smaller first; `decisions` by number, all in force.
+    """
 
     records: dict[int, StandingRecord] = field(default_factory=dict)
     """Every live record read: the touched ones and their neighbours across review edges."""
@@ -43,7 +46,7 @@ class World:
     decisions: dict[int, Decision] = field(default_factory=dict)
 
     def link_edges(self, index: LinkageIndex) -> list[Edge]:
-        """The link edges between touched records."""
+        """The edges of at least `link_bits` between touched records, in no order."""
         link_bits = index.rules.link_bits
         return [
             edge
@@ -54,7 +57,7 @@ class World:
         ]
 
     def edges_between(self, left: Collection[int], right: Collection[int]) -> list[Edge]:
-        """The edges from one side to the other, in order of their records."""
+        """The edges from one side to the other, in order of their records; perhaps none."""
         return sorted(
             edge
             for edge in self.edges.values()
@@ -75,7 +78,7 @@ class Judged:
 
 
 def read_world(unit: UnitOfWork, index: LinkageIndex, seeds: Iterable[int]) -> World:
-    """The world around these records, whether they live or not."""
+    """The world around these records (numbers), whether they live or not."""
     world = World()
     reached = _close(unit, index, world, set(seeds))
     world.touched = reached & world.records.keys()
@@ -163,6 +166,9 @@ def _remembering(unit: UnitOfWork, ids: set[PersonId | None]) -> set[int]:
 
 
 def live_records(unit: UnitOfWork, numbers: Iterable[int]) -> dict[int, ComparisonRecord]:
-    """How records that were named once are compared today, merged ones by their survivors."""
+    """How records that were named once are compared today, merged ones by their survivors.
+
+    By the survivors' numbers; those that live no longer are left out.
+    """
     living = set(survivors_of(unit, list(numbers)).values())
     return {n: standing.comparison for n, standing in list_standing(unit, living).items()}
