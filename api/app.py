@@ -35,6 +35,8 @@ to get one. What each role may do is in docs/security/policy.md.
 def create_app(service: Service | None = None) -> FastAPI:
     """The application, serving what the settings name unless a service is given.
 
+    It closes what it serves when it shuts down.
+
     Raises:
         MpiError: If settings, store or release are missing or wrong.
     """

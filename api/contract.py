@@ -30,7 +30,11 @@ _PROBLEM: Final = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Probl
 
 
 def declare_access(app: FastAPI) -> None:
-    """Make the application's document tell which routes want a token, and how they refuse."""
+    """Make the application's document tell which routes want a token, and how they refuse.
+
+    The OpenAPI 3.1 document is made when it is first asked for, so all routes must be there by
+    then.
+    """
     made: Callable[[], dict[str, Any]] = app.openapi
 
     def openapi() -> dict[str, Any]:

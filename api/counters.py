@@ -30,7 +30,13 @@ CANDIDATES: Final = Histogram(
 
 
 def count_request(action: str, status: int, seconds: float) -> None:
-    """Count an answered request; the action is a route's name, never what a caller wrote."""
+    """Count an answered request, in the process's own registry or in its file.
+
+    Args:
+        action: A route's name, never what a caller wrote.
+        status: Of HTTP; 0 if nothing was answered.
+        seconds: From its arrival to the end of the answer.
+    """
     REQUESTS.labels(action, str(status)).inc()
     DURATIONS.labels(action).observe(seconds)
 

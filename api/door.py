@@ -36,7 +36,11 @@ _BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 
 
 class Door:
-    """ASGI middleware around the whole application."""
+    """ASGI middleware around the whole application.
+
+    Nothing is raised out of it: a fault becomes status 500 with a bare problem (RFC 9457), if the
+    answer has not begun.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

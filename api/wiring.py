@@ -49,7 +49,7 @@ class Service:
     sources: Mapping[str, SourceSystem] = field(default_factory=dict)
     """The source systems that may register records, by name."""
     access: Access | None = None
-    """Who may call; None: keys of this process alone."""
+    """Who may call; None: keys of this process alone, for tests and demonstrations."""
     behind: Behind | None = None
     """Work behind the requests; None where nobody waits for it."""
     writer: Writer = field(init=False)
@@ -60,7 +60,17 @@ class Service:
     def ask(
         self, action: str, recipient: Recipient, look_up: Callable[..., Disclosable], *asked: Any
     ) -> Disclosable:
-        """The audited answer of `look_up(unit, index, *asked)`."""
+        """The audited answer of `look_up(unit, index, *asked)`.
+
+        Args:
+            action: Its name in the audit trail.
+            recipient: Who asks.
+            look_up: One of the look-ups of `mpi.services`.
+            asked: What it takes beside the unit and the index.
+
+        Raises:
+            MpiError: As the look-up does; StorageUnavailable if it cannot be audited.
+        """
         answer = ask(
             self.store,
             lambda unit: look_up(unit, self.index, *asked),
@@ -73,21 +83,25 @@ class Service:
         return answer
 
     def who_saw(self, person_id: PersonId, recipient: Recipient) -> list[AuditEvent]:
-        """See `mpi.services.who_saw`."""
+        """See `mpi.services.who_saw`: the latest first. Raises UnknownPerson."""
         return who_saw(self.store, person_id, recipient=recipient, clock=self.clock)
 
     def audit_grant(self, client: Client) -> None:
-        """Record that a client was given a token."""
+        """Record that a client was given a token. Raises StorageUnavailable: then it gets none."""
         with writing(self.store) as unit:
             audit_grant(unit, client, at=self.clock.now())
 
     def figures(self) -> list[Figure]:
-        """See `mpi.services.figures`."""
+        """See `mpi.services.figures`: gauges as of now, ages in seconds."""
         with reading(self.store) as unit:
             return figures(unit, now=self.clock.now())
 
     def act(self, use_case: Callable[..., Result], *said: Any, **options: Any) -> Result:
-        """What came of a use case that writes: `use_case(writer, index, *said, clock=...)`."""
+        """What came of a use case that writes: `use_case(writer, index, *said, clock=...)`.
+
+        Raises:
+            MpiError: As the use case does; then nothing was written.
+        """
         return use_case(self.writer, self.index, *said, clock=self.clock, **options)
 
     def close(self) -> None:
@@ -96,7 +110,12 @@ class Service:
         self.store.close()
 
     def check_ready(self) -> None:
-        """Raise the reason why questions cannot be answered now: no audit, no answer."""
+        """Nothing, if questions can be answered now: no audit, no answer.
+
+        Raises:
+            Unavailable: If the store cannot be read or written, was linked with another release, or
+                a step of the work behind the requests has died.
+        """
         with reading(self.store) as unit:
             require_release_in_force(unit, self.index.model.digest)
         with writing(self.store) as unit:
@@ -108,8 +127,12 @@ class Service:
 def open_service(settings: Settings | None = None, clock: Clock | None = None) -> Service:
     """Open what the settings name, ready for records to be registered.
 
+    Args:
+        settings: Read from the working folder and the environment if None.
+        clock: The machine's if None.
+
     Raises:
-        MpiError: If settings, store or release are missing or wrong, in one sentence.
+        MpiError: If settings, keys, store or release are missing or wrong, in one sentence.
     """
     chosen, told = settings or read_settings(), clock or SystemClock()
     sources = read_source_systems(chosen.sources_folder)
@@ -176,7 +199,11 @@ def _purpose(request: Request, roles: frozenset[Role]) -> str:
 
 
 def require_source(permit: Permit, source: str) -> None:
-    """Raise Forbidden unless records of a source system named in a body may be acted on."""
+    """Nothing, if records of a source system named in a body may be acted on.
+
+    Raises:
+        Forbidden: If it is not one of the client's own.
+    """
     if not permit.allows_source(source):
         raise Forbidden("source: is not one of the client's own")
 
