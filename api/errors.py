@@ -129,13 +129,13 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 def status_of(error: MpiError) -> HTTPStatus:
-    """The HTTP status of one of our errors; one that is in no list is our own fault."""
+    """The HTTP status of one of our errors; one that is in no list is our own fault: 500."""
     statuses = (status for kind, status in _STATUSES if isinstance(error, kind))
     return next(statuses, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def refusal(error: MpiError) -> Response:
-    """One of our errors as a problem."""
+    """One of our errors as a response with problem details (RFC 9457)."""
     return problem_response(problem_of(error))
 
 

@@ -97,11 +97,7 @@ class Service:
             return figures(unit, now=self.clock.now())
 
     def act(self, use_case: Callable[..., Result], *said: Any, **options: Any) -> Result:
-        """What came of a use case that writes: `use_case(writer, index, *said, clock=...)`.
-
-        Raises:
-            MpiError: As the use case does; then nothing was written.
-        """
+        """What came of a use case that writes: `use_case(writer, index, *said, clock=...)`."""
         return use_case(self.writer, self.index, *said, clock=self.clock, **options)
 
     def close(self) -> None:

@@ -38,12 +38,7 @@ class LogFieldNotAllowed(AssertionError):
 
 
 def configure_logs(*, stream: TextIO | None = None, level: str = "info") -> None:
-    """Write events as JSON Lines, from a level up; called once, by whoever owns the process.
-
-    Args:
-        stream: Standard error if None.
-        level: One of `mpi.settings.LOG_LEVELS`.
-    """
+    """Write events to a stream (standard error if None) from this level up; to be called once."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_JsonLines())
     _LOGGER.handlers[:] = [handler]

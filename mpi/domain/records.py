@@ -63,7 +63,7 @@ class RecordVersion:
 
     @property
     def order(self) -> tuple[datetime, int, str]:
-        """Versions are folded in this order, however they arrive."""
+        """Instant, sequence, digest: versions are folded in this order, however they arrive."""
         return (self.event_at, self.sequence, self.digest)
 
 

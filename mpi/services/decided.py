@@ -84,7 +84,14 @@ def locked_world(unit: UnitOfWork, locks: Locks, act: Act, records: set[int]) ->
 def decided_as(
     unit: UnitOfWork, carried: Carried, decision: int, evidence_digest: str | None
 ) -> Decided:
-    """The answer about what was carried out."""
+    """The answer about what was carried out, with records by their keys.
+
+    Args:
+        unit: Where to look up keys.
+        carried: What came of the act.
+        decision: Its number; 0 if it was none.
+        evidence_digest: Of what there was to see; None where that is not two sides.
+    """
     found = carried.relinked
     names = record_keys(unit, {*found.before, *found.person_of})
     return Decided(

@@ -100,7 +100,10 @@ def require_release_in_force(unit: UnitOfWork, digest: str) -> int:
 def compared_question(
     unit: UnitOfWork, index: LinkageIndex, demographics: Demographics
 ) -> ComparisonRecord:
-    """What is asked, as it is compared; a disputed number is dropped, a superseded one replaced."""
+    """What is asked, as it is compared; a disputed number is dropped, a superseded one replaced.
+
+    Nothing is refused: what says nothing is a missing value.
+    """
     trust, number = index.question_trust, standardise_nhs_number(demographics.nhs_number)
     if number is not None:
         trust = number_trust_for(unit, trust, number)

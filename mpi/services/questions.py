@@ -91,9 +91,12 @@ def put_questions(
     Args:
         unit: Where links are as they shall be.
         questions: Everything that is to be asked about the records, splits among it.
-        records: What was judged anew; tasks about others stay.
+        records: What was judged anew, by number; tasks about others stay.
         held: The versions held back of those records that were restated.
         cause: Stamped on what is opened and withdrawn.
+
+    Returns:
+        The tasks that were opened, changed and withdrawn; those that stay as they are in none.
     """
     found = TaskChanges()
     known = list_open_tasks_of(unit, {*records, *held})

@@ -89,7 +89,7 @@ class Statement:
     """The sender's own key of this message: sent again, it gets its first outcome."""
 
     def version(self) -> RecordVersion:
-        """What is kept."""
+        """What is kept: the same demographics give the same digest, whoever sends them."""
         content = content_json(demographics_to_dict(self.demographics))
         return RecordVersion(
             key=self.key,

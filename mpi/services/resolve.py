@@ -82,6 +82,8 @@ def resolve_by_source_id(unit: UnitOfWork, index: LinkageIndex, key: RecordKey) 
 def resolve_by_person_id(unit: UnitOfWork, index: LinkageIndex, person_id: PersonId) -> Answer:
     """The person of this id, or whoever holds its records now; the answer says which.
 
+    Of a closed id: the persons that got its records before they were gone, perhaps none.
+
     Raises:
         UnknownPerson: If no person ever had this id.
     """

@@ -89,7 +89,7 @@ def read_world(unit: UnitOfWork, index: LinkageIndex, seeds: Iterable[int]) -> W
 
 
 def judge(world: World, index: LinkageIndex) -> Judged:
-    """Partition a world, with its decisions and without them."""
+    """Partition a world, with its decisions and without them; pure, and the same in any order."""
     compared = {number: standing.comparison for number, standing in world.records.items()}
     edges = [
         edge for edge in world.edges.values() if edge.left in compared and edge.right in compared

@@ -117,7 +117,12 @@ def add_seal(unit: UnitOfWork, seal: Seal, *, at: datetime) -> None:
 
 
 def add_sightings(unit: UnitOfWork, rows: Sequence[EventRow]) -> None:
-    """Note which records the events showed, so that who saw one is found at once."""
+    """Note which records the events showed, so that who saw one is found at once.
+
+    Args:
+        unit: Where to write.
+        rows: Rows of `list_event_rows` that are sealed in this unit; each event once for ever.
+    """
     seen = {row[0]: _keys_seen(row[7]) for row in rows}
     numbers = _record_numbers(unit, {key for keys in seen.values() for key in keys})
     sighted = {

@@ -70,7 +70,10 @@ def list_edges_of(unit: UnitOfWork, numbers: Collection[int]) -> list[Edge]:
 
 
 def list_holders_of_keys(unit: UnitOfWork, keys: Collection[int]) -> list[tuple[int, int]]:
-    """Key and record, for every live record that holds one of these keys; crowded keys left out."""
+    """Key and record, for every live record that holds one of these keys; crowded keys left out.
+
+    In no order; a record comes once for each key that it holds.
+    """
     rows = (row for part in _parts(keys) for row in _HOLDERS.rows(unit, part))
     return [(key, record) for key, record in rows]
 

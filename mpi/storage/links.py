@@ -38,7 +38,7 @@ def list_links(
 def list_links_of(
     unit: UnitOfWork, person_ids: Sequence[PersonId], *, at: datetime | None = None
 ) -> list[StoredLink]:
-    """The records of several persons (see `list_links`); at most `CANDIDATES_MAX`."""
+    """The links of several persons together, ordered as `list_links`; at most `CANDIDATES_MAX`."""
     wanted = {"person_ids": list(person_ids)}
     if at is None:
         return [_link(row) for row in unit.rows(_OPEN, **wanted)]

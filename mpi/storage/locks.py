@@ -66,7 +66,11 @@ class Locks:
         self._lock(self.wanted.records)
 
     def begin_with(self, keys: frozenset[int]) -> None:
-        """First stage, before anything is written: what was read so far must be read again."""
+        """First stage, before anything is written: what was read so far must be read again.
+
+        Args:
+            keys: Numbers of locks; taken only by the first attempt, for a later one has its own.
+        """
         if not self.wanted.keys:
             self._lock(keys)
             self.wanted |= Wanted(keys=keys)

@@ -85,7 +85,7 @@ def list_holders_of_number(unit: UnitOfWork, nhs_number: str) -> list[int]:
 
 
 def is_successor_of(unit: UnitOfWork, nhs_number: str, other: str) -> bool:
-    """Whether the chain of successors of `other` leads to this number."""
+    """Whether the chain of successors of `other` leads to this number; both are ten digits."""
     current: str | None = other
     for _ in range(SUCCESSIONS_MAX):
         stated = find_number_status(unit, current) if current else None
@@ -109,7 +109,12 @@ def read_number_trust(unit: UnitOfWork, stated: NumberTrust) -> NumberTrust:
 def trust_with_statuses(
     statuses: Iterable[tuple[str, str, str | None]], stated: NumberTrust
 ) -> NumberTrust:
-    """The model's trust with statuses in force: number, status and, if superseded, successor."""
+    """The model's trust with statuses in force.
+
+    Args:
+        statuses: Number, status and, if superseded, successor, of each; in any order.
+        stated: The model's own trust, without any number.
+    """
     known = list(statuses)
     successors = {number: successor for number, _, successor in known if successor}
     return NumberTrust(

@@ -86,7 +86,8 @@ def list_persons(unit: UnitOfWork, person_ids: Sequence[PersonId]) -> dict[Perso
 def list_holders(unit: UnitOfWork, person_id: PersonId) -> list[PersonId]:
     """Who holds the records whose home, or remembered id, this is: most records first, then oldest.
 
-    Where an id that is not in use leads; empty if none of its records is live.
+    Where an id that is not in use leads; empty if none of its records is live. At most
+    `PAGE_ITEMS_MAX`.
     """
     return [row.person_id for row in unit.rows(_HOLDERS, person_id=person_id)]
 
@@ -113,7 +114,7 @@ def list_parted(
 
 
 def list_person_rows(unit: UnitOfWork, ids: Collection[PersonId]) -> dict[PersonId, PersonRow]:
-    """Those of these ids that were ever given, live or not."""
+    """Those of these ids that were ever given, live or not, by id; others are left out."""
     found = {}
     for person_id, number, state, redirect, digest in _ROWS.rows(unit, sorted(ids)):
         found[person_id] = PersonRow(number, PersonState(state), redirect, digest)

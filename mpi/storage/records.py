@@ -72,7 +72,7 @@ class ToldNow:
 
 
 def comparison_to_json(record: ComparisonRecord) -> str:
-    """The fields that are not empty, as one JSON object."""
+    """The fields that are not empty, as one JSON object in the order of `COMPARISON_FIELDS`."""
     values = ((name, getattr(record, name)) for name in COMPARISON_FIELDS)
     return orjson.dumps({name: value for name, value in values if value}).decode()
 
@@ -132,7 +132,10 @@ def list_live_contents(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, 
 
 
 def list_current(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, ToldNow]:
-    """What each of these live records says now, by number."""
+    """What each of these live records says now, by number.
+
+    One that lives no longer gives what its last live version said.
+    """
     told = {}
     for part in _parts(numbers):
         for row in _CURRENT.rows(unit, part):

@@ -77,6 +77,9 @@ def release_in_force(chosen: Path | None = None) -> Path:
 def read_release(folder: Path) -> Release:
     """The release in this folder.
 
+    Args:
+        folder: `<model>/<version>`, as `write_release` makes it.
+
     Raises:
         InvalidModel: If a file is missing or unreadable, or the digest does not match.
     """

@@ -108,14 +108,18 @@ def list_webhooks(unit: UnitOfWork) -> list[Webhook]:
 
 
 def end_webhook(unit: UnitOfWork, webhook_id: str, *, at: datetime) -> None:
-    """Send nothing more to a webhook. Raises UnknownWebhook."""
+    """Send nothing more to a webhook and drop what waits for it. Raises UnknownWebhook."""
     number = _number_of(unit, webhook_id)
     unit.connection.execute(_FORGET, {"of": number})
     unit.connection.execute(_END, {"of": number, "at": at})
 
 
 def replay(unit: UnitOfWork, webhook_id: str, *, at: datetime) -> int:
-    """Try again what was given up; how many there are. Raises UnknownWebhook."""
+    """Try again what was given up, from the first attempt on; how many messages there are.
+
+    Raises:
+        UnknownWebhook: If none in use has this id.
+    """
     result = unit.connection.execute(_REPLAY, {"of": _number_of(unit, webhook_id), "at": at})
     return int(result.rowcount)
 
