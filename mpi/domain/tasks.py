@@ -35,7 +35,7 @@ class TaskQuestion:
     """One question, before it has an id: what `partition` leaves open.
 
     One question stands for all edges between the same two groups; `match_weight_bits` is that of
-    the heaviest. For an oversized component `right` is empty.
+    the heaviest. The sides have no record in common; of an oversized component `right` is empty.
     """
 
     type: TaskType
