@@ -41,7 +41,7 @@ class ListedTaskView(BaseModel):
     state: TaskState = Field(
         description="A claim that ran out and a parking that is over count as `open`."
     )
-    priority: int = Field(description="0 (can wait) to 100.")
+    priority: int = Field(description="0 (can wait) to 99.")
     match_weight_bits: float = Field(description="Of the heaviest edge that asks.")
     reason: str
     revision: int = Field(description="Goes back with the answer.")

@@ -303,7 +303,7 @@ def _side_rows(numbered: _Numbered) -> pa.Table:
     rows = [
         (number, record, is_left)
         for number, question in numbered
-        for is_left, side in ((True, question.left), (False, question.right - question.left))
+        for is_left, side in ((True, question.left), (False, question.right))
         for record in sorted(side)
     ]
     numbers, records, sides = zip(*rows, strict=True) if rows else ((), (), ())

@@ -40,9 +40,9 @@ class TaskState(StrEnum):
 class TaskQuestion:
     """One question, before it has an id: what `partition` leaves open.
 
-    `left` and `right` are record numbers. One question stands for all edges between the same two
-    groups; `match_weight_bits` is that of the heaviest, 0 where no edge asks. For an oversized
-    component and an overlay `right` is empty. `reason` is a code, never a value.
+    `left` and `right` are record numbers, none in both. One question stands for all edges between
+    the same two groups; `match_weight_bits` is that of the heaviest, 0 where no edge asks. For an
+    oversized component and an overlay `right` is empty. `reason` is a code, never a value.
     """
 
     type: TaskType

@@ -216,7 +216,7 @@ def _asked(question: TaskQuestion) -> dict[str, Any]:
 
 
 def _side_rows(number: int, question: TaskQuestion) -> list[dict[str, Any]]:
-    sides = ((True, question.left), (False, question.right - question.left))
+    sides = ((True, question.left), (False, question.right))
     return [
         {"task": number, "record": record, "is_left": is_left}
         for is_left, records in sides
