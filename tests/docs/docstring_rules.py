@@ -129,8 +129,8 @@ def unitless(found: Definition) -> Iterator[str]:
     returned = getattr(found.node, "returns", None)
     if returned and FLOATS.search(ast.unparse(returned)) and not UNIT_IN_NAME.search(found.name):
         yield "does not say the unit of what it returns"
-    for name, line in fractions(found.node):
-        if not UNIT_IN_NAME.search(name) and not UNIT_IN_TEXT.search(comment(found.lines, line)):
+    for name, prose in fractions(found.node, found.lines):
+        if not UNIT_IN_NAME.search(name) and not UNIT_IN_TEXT.search(prose):
             yield f"does not say the unit of {name}"
 
 
@@ -179,17 +179,24 @@ def annotations(node: ast.AST) -> Iterator[ast.expr]:
         yield from (field.annotation for field in node.body if isinstance(field, ast.AnnAssign))
 
 
-def fractions(owner: ast.AST) -> Iterator[tuple[str, int]]:
-    """Public constants of a module that are fractions, and fields of a class, with their lines."""
-    for node in owner.body if isinstance(owner, ast.Module | ast.ClassDef) else ():
-        note = getattr(node, "annotation", None)
+def fractions(owner: ast.AST, lines: list[str]) -> Iterator[tuple[str, str]]:
+    """Fractional constants of a module and fields of a class, and what is written beside them."""
+    body = owner.body if isinstance(owner, ast.Module | ast.ClassDef) else []
+    for node, after in zip(body, [*body, None][1:], strict=True):
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-        if not isinstance(target, ast.Name) or target.id.startswith("_"):
-            continue
-        values = ast.walk(node.value) if getattr(node, "value", None) else ()
-        is_float = any(isinstance(getattr(value, "value", None), float) for value in values)
-        if (note and FLOATS.search(ast.unparse(note))) or (is_float and target.id.isupper()):
-            yield target.id, node.lineno
+        if isinstance(target, ast.Name) and not target.id.startswith("_") and is_fraction(node):
+            below = ast.unparse(after) if isinstance(after, ast.Expr) else ""
+            yield target.id, f"{comment(lines, node.lineno)} {below}"
+
+
+def is_fraction(node: ast.stmt) -> bool:
+    """Whether an assignment is annotated as a float, or is a constant made of any."""
+    note, value = getattr(node, "annotation", None), getattr(node, "value", None)
+    if note and FLOATS.search(ast.unparse(note)):
+        return True
+    target = getattr(node, "target", None) or node.targets[0]
+    values = ast.walk(value) if value and target.id.isupper() else ()
+    return any(isinstance(getattr(each, "value", None), float) for each in values)
 
 
 def comment(lines: list[str], line: int) -> str:

@@ -94,6 +94,9 @@ ENOUGH = {
     ),
     "a unit in a name": "def weight_bits(pair) -> float:\n  'Weigh a pair.'",
     "a unit in a docstring": "def weigh(pair) -> float:\n  'Weigh a pair, in bits.'",
+    "a unit below a field": (
+        "class Test:\n  'A test.'\n  at_least: float\n  'Similarity, 0 to 1.'"
+    ),
     "a unit in a comment": "# A share of all people.\nTALL = 0.1",
 }
 
