@@ -27,7 +27,7 @@ from mpi.storage.releases import read_release
 def put_in_force(
     settings: Settings, folder: Path, *, progress: Progress, clock: Clock | None = None
 ) -> Written:
-    """Link the whole store under this release.
+    """Link the whole store under this release; gives what was written.
 
     Args:
         settings: The store's address and the mappings.

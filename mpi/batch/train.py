@@ -114,7 +114,9 @@ def train(
 def feeds_standardised(
     folder: Path, model: Model, *, progress: Progress
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the table `records` of a folder of feeds, and no store.
+    """A connection with the tables `records` (a row for each live record) of a folder of feeds.
+
+    Beside it lie the tables of `mpi.batch.extract.build_record_tables`; there is no store.
 
     Raises:
         InvalidInput: If a feed as a whole cannot be read.

@@ -26,7 +26,7 @@ ARRAY_TYPES = re.compile(
 SHAPE_WORDS = re.compile(
     r"\b(?:shapes?|columns?|rows?|tables?|views?|matrix|elements?|entry|entries"
     r"|one (?:for|per|of each|value|number|text|flag)|(?:for|of|per) (?:each|every)"
-    r"|in (?:the|their) order|as many)\b",
+    r"|in (?:the|their) order|as many|parallel)\b",
     re.IGNORECASE,
 )
 FLOATS = re.compile(r"\bfloat(?:64|32)?\b")
