@@ -105,11 +105,14 @@ def undocumented(found: Definition) -> Iterator[str]:
 def unnamed_errors(found: Definition) -> Iterator[str]:
     """Errors that a caller gets from the body itself, or from private functions it calls.
 
-    A command or a route has callers who meet a status and no class, so it may name that.
+    Callers of a command or a route meet a status and no class: that of an `MpiError` is said for
+    all doors at once (docs/interfaces), any other beside the door.
     """
-    if is_door(found.node) and re.search(r"\bstatus\b", found.text):
-        return
-    for error in sorted(raised(found)):
+    errors = raised(found)
+    if is_door(found):
+        errors -= set(error_bases())
+        errors = set() if re.search(r"\bstatus\b", found.text) else errors
+    for error in sorted(errors):
         names = (error, *ancestors(error))
         if not any(re.search(rf"\b{name}\b", found.text) for name in names):
             yield f"does not name {error}"
@@ -206,11 +209,16 @@ def comment(lines: list[str], line: int) -> str:
     return " ".join(text.partition("#")[2] for text in (*block, lines[line - 1]))
 
 
-def is_door(node: ast.AST) -> bool:
-    """Whether it is a command of Typer or a route of FastAPI."""
+def is_door(found: Definition) -> bool:
+    """Whether it is a command of Typer or a route of FastAPI, by a decorator or by hand."""
     verbs = {"command", "callback", "get", "post", "put", "patch", "delete"}
-    calls = [each for each in getattr(node, "decorator_list", ()) if isinstance(each, ast.Call)]
-    return any(isinstance(call.func, ast.Attribute) and call.func.attr in verbs for call in calls)
+    name = getattr(found.node, "name", "")
+    calls = [node for node in ast.walk(found.module) if isinstance(node, ast.Call)]
+    by_hand = [call.func for call in calls if name in map(ast.unparse, call.args)]
+    makers = (*getattr(found.node, "decorator_list", ()), *by_hand)
+    return any(
+        isinstance(maker, ast.Call) and getattr(maker.func, "attr", "") in verbs for maker in makers
+    )
 
 
 def array_types(note: ast.expr, module: ast.Module) -> set[str]:

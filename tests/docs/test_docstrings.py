@@ -38,6 +38,10 @@ WANTING = {
         "def read(text):\n  'A date.'\n  try: raise ValueError\n  except KeyError: pass",
         "read does not name ValueError",
     ),
+    "a status of a command's own": (
+        "def read():\n  'Read it.'\n  raise typer.Exit(1)\napp.command()(read)",
+        "read does not name Exit",
+    ),
     "an array without its shape": (
         "def add(weights: npt.NDArray[np.int64]) -> int:\n  'Add them up.'",
         "add does not say the shape, rows or columns of NDArray",
@@ -88,6 +92,9 @@ ENOUGH = {
     ),
     "the status of a command": (
         "@app.command()\ndef read():\n  'Exit status 1: none.'\n  raise typer.Exit(1)"
+    ),
+    "an error of which all doors speak": (
+        "@api.get('/')\ndef read():\n  'Read it.'\n  raise InvalidInput('no date')"
     ),
     "an array's shape": (
         "def add(weights: npt.NDArray[np.int64]) -> int:\n  'Add up; one for each pair.'"
