@@ -185,11 +185,19 @@ def annotations(node: ast.AST) -> Iterator[ast.expr]:
 def fractions(owner: ast.AST, lines: list[str]) -> Iterator[tuple[str, str]]:
     """Fractional constants of a module and fields of a class, and what is written beside them."""
     body = owner.body if isinstance(owner, ast.Module | ast.ClassDef) else []
-    for node, after in zip(body, [*body, None][1:], strict=True):
+    for at, node in enumerate(body):
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         if isinstance(target, ast.Name) and not target.id.startswith("_") and is_fraction(node):
-            below = ast.unparse(after) if isinstance(after, ast.Expr) else ""
-            yield target.id, f"{comment(lines, node.lineno)} {below}"
+            after = body[at + 1 :] if isinstance(owner, ast.Module) else body[at + 1 : at + 2]
+            yield target.id, f"{comment(lines, node.lineno)} {described(node, after, lines)}"
+
+
+def described(node: ast.stmt, after: list[ast.stmt], lines: list[str]) -> str:
+    """The string below an assignment, or below those that follow it without an empty line."""
+    below = next((each for each in after if isinstance(each, ast.Expr)), None)
+    if below is None or not all(map(str.strip, lines[node.lineno : below.lineno])):
+        return ""
+    return ast.unparse(below)
 
 
 def is_fraction(node: ast.stmt) -> bool:

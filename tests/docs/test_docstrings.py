@@ -66,6 +66,10 @@ WANTING = {
         "class Test:\n  'A test.'\n  at_least: float | None",
         "Test does not say the unit of at_least",
     ),
+    "a constant apart from what is described": (
+        "TALL = 1.8\n\nSHORT = 0.4\n'A share of all people.'",
+        "module does not say the unit of TALL",
+    ),
     "a constant without a unit": (
         "TALL = 1.8",
         "module does not say the unit of TALL",
@@ -104,6 +108,7 @@ ENOUGH = {
     "a unit below a field": (
         "class Test:\n  'A test.'\n  at_least: float\n  'Similarity, 0 to 1.'"
     ),
+    "a unit below several constants": "TALL = 0.1\nSHORT = 0.4\n'Shares of all people.'",
     "a unit in a comment": "# A share of all people.\nTALL = 0.1",
 }
 
