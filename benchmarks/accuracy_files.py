@@ -62,7 +62,7 @@ def _other_files(scale: Scale) -> Iterator[LabelledFile]:
 def measure_link(file: LabelledFile) -> dict[str, Any]:
     """Links the file by `mpi link` with all it writes, and judges that.
 
-    Gives the cells of `HEADER` by name: precision and recall are shares, times seconds.
+    Gives figures by name: counts, precision and recall as shares, wall-clock seconds.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

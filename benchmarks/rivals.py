@@ -23,7 +23,8 @@ from mpi.batch.groups import connected_components
 CLUSTER_PROBABILITY: Final = 0.95
 MATCHING_SAMPLE_RECALL: Final = 0.7
 RANDOM_PAIRS: Final = 1e6
-"""Pairs from which chance agreement is estimated."""
+"""Probability from which pairs are clustered; recall, 0..1, that the surest rules are taken to
+have; pairs from which u, agreement by chance, is estimated."""
 COMPARISONS: Final[dict[str, Callable[[], Any]]] = {
     "given_name": lambda: cl.NameComparison("given_name"),
     "family_name": lambda: cl.NameComparison("family_name"),

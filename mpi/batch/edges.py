@@ -161,7 +161,8 @@ def score_pairs(
 ) -> None:
     """The table `edge` (left_record, right_record, match_weight_bits) of the pairs of `pair`.
 
-    Only of those that reach `review_bits`, or hold one trusted number on both sides.
+    Only of those that reach `review_bits`; weights are rounded as `mpi.domain.links.rounded_bits`
+    does.
     """
     register_frequencies(connection, frequencies)
     columns = ", ".join(("record", *comparison_fields(model)))

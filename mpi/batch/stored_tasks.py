@@ -160,7 +160,7 @@ def write_tasks(
     """Open the questions that are new, change those that are still asked, withdraw the settled.
 
     Args:
-        connection: Holds the tables `stored_task` and `stored_task_record`.
+        connection: Holds the tables `stored_task`, `stored_task_record`, `survivor`, `assignment`.
         bulk: Of the store.
         questions: All that is to be asked now, record numbers as in the store.
         at: Stamps what is opened and withdrawn, UTC.

@@ -14,7 +14,7 @@ def read_tables(name: str) -> dict[str, Any]:
 
 
 def read_words(table: str, key: str) -> frozenset[str]:
-    """One list of `data/words.toml`: folded words. Raises KeyError if it has no such list."""
+    """One list of words, in capitals, of `data/words.toml`. Raises KeyError if it is not there."""
     return frozenset(_WORDS[table][key].split())
 
 

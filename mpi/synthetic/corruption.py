@@ -72,7 +72,7 @@ def slip_of_scanner(text: str, kind: float, where: float) -> str:
 def nickname(text: str, kind: float, where: float) -> str:
     """What somebody is called instead; most bearers' nicknames begin like the name.
 
-    The name itself if none is listed.
+    Another spelling where no nickname is listed.
     """
     names = nicknames().get(text)
     if not names:
