@@ -157,6 +157,9 @@ def count_levels(
 
     Returns:
         Comparison -> counts in the order of its levels. Pairs with a missing value are not counted.
+
+    Raises:
+        InvalidModel: If a condition uses a comparator wrongly.
     """
     tables = compile_settings(model)["comparisons"]
     cases = ",\n".join(f"{level_case(table)} as level_{i}" for i, table in enumerate(tables))

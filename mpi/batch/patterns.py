@@ -47,6 +47,9 @@ def make_patterns(
     """A table (l, r, is_same_source, pattern) of the pairs of a query with columns l and r.
 
     Their records are rows of `records`, which has a column `source` beside the fields.
+
+    Raises:
+        InvalidModel: If a condition uses a comparator wrongly.
     """
     tables = compile_settings(model)["comparisons"]
     radix, terms = 1, []

@@ -37,6 +37,7 @@ def put_in_force(
 
     Raises:
         InvalidModel: If the release cannot be used.
+        InvalidSettings: If a mapping is missing or wrong.
         StorageUnavailable, WrongSchema: If the store cannot be used; it is as it was.
     """
     sources = read_source_systems(settings.sources_folder)

@@ -77,6 +77,7 @@ def train(
         InvalidInput: If a feed as a whole cannot be read, or too few records are alike.
         InvalidModel: If the spec is wrong.
         Conflict: If the release exists: releases never change.
+        StorageUnavailable: If memory or disk runs out, or the release cannot be written.
     """
     if (out / version).exists():
         raise Conflict(f"model release {version}: exists already, and releases never change")
@@ -120,6 +121,7 @@ def feeds_standardised(
 
     Raises:
         InvalidInput: If a feed as a whole cannot be read.
+        StorageUnavailable: If memory or disk runs out.
     """
     settings = Settings()
     with tempfile.TemporaryDirectory(prefix="mpi-") as work, open_engine(settings) as connection:

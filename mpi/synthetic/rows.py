@@ -76,13 +76,14 @@ class Rows:
     def add(
         self, at: Integers, columns: Columns, updated: Integers, *, order: int, is_error: bool
     ) -> None:
-        """One more row for each record; negative orders come before the live row.
+        """One more row for each record.
 
         Args:
             at: Indexes of the records.
             columns: One entry for each of them, as `copied` gives them.
             updated: When the source says so: seconds from 1970-01-01.
-            order: Place among the rows of its record; the live row has 0.
+            order: Place among the rows of its record that became true in one second; the live one's
+                is 0.
             is_error: The source calls the row entered in error.
         """
         self.columns.append(columns)
