@@ -13,6 +13,7 @@ SUITES = ("accuracy", "scorer", "bulk", "resolve", "register", "memory")
 
 
 def main() -> None:
+    """Runs the suites that the command line names, or all; ends with status 2 if it is wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*SUITES, []], metavar="NAME", default=[])
     parser.add_argument("--full", action="store_true", help="the whole region; takes an hour")

@@ -14,6 +14,7 @@ PLOT = "accuracy-curve.svg"
 
 
 def run(scale: Scale) -> Outcome:
+    """Precision, recall and questions of all regions and files, with the curve by threshold."""
     regions, region_figures = measure_regions(scale)
     files, file_figures = measure_files(scale)
     plot = svg_of(_curve({name: each["curve"] for name, each in region_figures.items()}))

@@ -33,7 +33,7 @@ HARD_CASES = ("twin", "namesake", "household")
 
 @dataclass(slots=True)
 class Region:
-    """Sums over all seeds of one profile."""
+    """Sums over all seeds of one profile: counts, and `points` of precision and recall by bits."""
 
     pairs: PairCounts = field(default_factory=lambda: PairCounts(**dict.fromkeys(_COUNTS, 0)))
     groups: dict[tuple[str, str], PairCounts] = field(default_factory=dict)
@@ -52,6 +52,7 @@ class Region:
     points: list[dict[str, float]] = field(default_factory=list)
 
     def add(self, evaluation: Evaluation) -> None:
+        """Adds what one seed's index came to."""
         self.pairs = _sum(self.pairs, evaluation.automatic_links)
         for row in evaluation.by_group:
             key = (row.dimension, row.value)

@@ -53,7 +53,7 @@ an empty list as a missing value."""
 
 
 def add_list_macros(connection: duckdb.DuckDBPyConnection) -> None:
-    """Teach a connection `LIST_MACROS`."""
+    """Teach a connection `LIST_MACROS`; no table is touched."""
     for macro in LIST_MACROS:
         connection.execute(macro)
 
@@ -80,7 +80,7 @@ def read_told(
 
 
 def drop_told(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give back the memory of what `read_told` made."""
+    """Drop the tables `told` and `part_<kind>` that `read_told` made: they take much memory."""
     for table in ("told", "mixed_name", *(f"part_{kind}" for kind in PARTS)):
         connection.execute(f"drop table {table}")
 
@@ -189,7 +189,10 @@ assert _COMPARED.keys() == set(COMPARED_COLUMNS)
 
 
 def compared_sql(condition: str) -> str:
-    """SELECT of place and `COMPARED_COLUMNS` of the versions of `told` that meet a condition."""
+    """SELECT of place and `COMPARED_COLUMNS` of the versions of `told` that meet a condition.
+
+    One row for each version; the condition is SQL over the columns of `told`.
+    """
     columns = ", ".join(f"{_COMPARED[name]} as {name}" for name in COMPARED_COLUMNS)
     return f"""select told.place, {columns}
         from (from told where {condition}) as told

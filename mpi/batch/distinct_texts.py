@@ -53,7 +53,10 @@ _Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One kind of text, what reads it, and the columns of what it reads."""
+    """One kind of text, what reads it, and the columns of what it reads.
+
+    `read` gives as many values as there are `columns`, in their order, and never raises.
+    """
 
     read: Callable[[str, NumberTrust], _Row]
     columns: Mapping[str, pa.DataType]

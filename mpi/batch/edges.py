@@ -64,6 +64,15 @@ def find_edges(
     Also leaves `blocking_keys` (record, rule, key), `pair` (Splink's join keys) and `crowded` (see
     `make_pairs`) behind. Weights are rounded as `mpi.domain.links.rounded_bits` does; they reach
     `review_bits`, unless both records hold one trusted number: whose it is must be asked.
+
+    Args:
+        connection: Holds `records` with the fields of the comparisons; with a store also
+            `stored_edge` and `stored_crowded_key`.
+        model: Its comparisons, blocking rules and `review_bits`.
+        frequencies: Field -> value -> share of people, 0..1: those frozen with the model.
+        stop_list: The release's stop-listed keys.
+        has_store: See `make_pairs`.
+        progress: Told of each phase.
     """
     with progress.phase("find candidates", len(model.blocking) + 1) as phase:
         make_keys(connection, model.blocking, stop_list)
@@ -97,7 +106,7 @@ def make_keys(
     rules: tuple[BlockingRule, ...],
     stop_list: frozenset[int],
 ) -> None:
-    """The table `blocking_keys` of every record's keys."""
+    """The table `blocking_keys` (record, rule, key) of every record's keys."""
     connection.register("stopped", pa.table({"key": pa.array(sorted(stop_list), pa.int64())}))
     connection.execute("create or replace table stop_list as select * from stopped")
     connection.unregister("stopped")
@@ -112,11 +121,14 @@ def make_keys(
 def make_pairs(
     connection: duckdb.DuckDBPyConnection, *, has_store: bool = False
 ) -> tuple[CrowdedKey, ...]:
-    """The table `pair` of distinct ordered pairs; the keys that were too crowded to join.
+    """The table `pair` (join_key_l, join_key_r) of distinct ordered pairs.
 
-    They are in the table `crowded` (key, rule, records_count) too. With a store, its
-    `stored_crowded_key` stay crowded, and pairs of its `stored_edge` that share one stay pairs:
-    a count never takes an edge away.
+    With a store, its `stored_crowded_key` stay crowded, and pairs of its `stored_edge` that share
+    one stay pairs: a count never takes an edge away.
+
+    Returns:
+        The keys that were too crowded to join; the table `crowded` (key, rule, records_count) has
+        them too.
     """
     crowded = crowded_keys_sql(records_max=BLOCK_RECORDS_MAX)
     if has_store:
@@ -147,7 +159,11 @@ where l.key = r.key
 def score_pairs(
     connection: duckdb.DuckDBPyConnection, model: Model, frequencies: Frequencies
 ) -> None:
-    """The table `edge` of the pairs of `pair` that reach `review_bits`."""
+    """The table `edge` (left_record, right_record, match_weight_bits) of the pairs of `pair`.
+
+    Only of those that reach `review_bits`; weights are rounded as `mpi.domain.links.rounded_bits`
+    does.
+    """
     register_frequencies(connection, frequencies)
     columns = ", ".join(("record", *comparison_fields(model)))
     connection.execute(

@@ -30,7 +30,7 @@ def processors_count() -> int:
 
 @contextmanager
 def open_engine(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory DuckDB with the comparators' macros.
+    """An in-memory DuckDB with the comparators' macros and no tables, closed at the end.
 
     Args:
         settings: How many threads and how much memory it may use.

@@ -55,6 +55,7 @@ class Extraction:
 
     @property
     def quarantined_rows(self) -> int:
+        """How many rows of all feeds could not be read."""
         return sum(len(rows) for rows in self.quarantined.values())
 
 
@@ -145,7 +146,7 @@ def _write_part(table: pa.Table, part: Path) -> None:
 
 
 def extract_stored(bulk: BulkTransaction, *, work_folder: Path) -> None:
-    """A store's versions as a Parquet part beside those of the feeds."""
+    """A store's versions as a Parquet part (`VERSION_SCHEMA`) beside those of the feeds."""
     for stale in work_folder.glob(f"{STORED_PARTS}*"):
         stale.unlink()
     columns = ("number", "record", "event_at", "sequence", "digest", "content", "is_error")

@@ -46,7 +46,7 @@ class RowsJob:
 
 
 def row_jobs(file: InputFile, *, is_scheme_trusted: bool) -> Iterator[RowsJob]:
-    """The file's rows in pieces."""
+    """The file's rows in pieces of `ROWS_AT_ONCE`, in order; `start` is a piece's first row."""
     for start in range(0, file.rows.num_rows, ROWS_AT_ONCE):
         yield RowsJob(
             file.rows.slice(start, ROWS_AT_ONCE).combine_chunks(),

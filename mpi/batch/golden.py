@@ -109,7 +109,15 @@ def _golden_part(job: _Job) -> None:
 
 
 def golden_rows(rows: pa.Table, trust: Trust) -> pa.Table:
-    """The golden record of each person of these current records (as `current` has them)."""
+    """The golden record of each person of these current records.
+
+    Args:
+        rows: As the table `current` has them: a row for each live record, in any order.
+        trust: Source -> field -> how far it is believed.
+
+    Returns:
+        A row for each person: `person_id`, `golden` (canonical JSON), `golden_digest`.
+    """
     rows = rows.sort_by([(name, "ascending") for name in ("person", "source", "local_id")])
     golden = golden_json(rows, trust)
     is_first = pc.not_equal(rows["person"][1:], rows["person"][:-1])

@@ -100,6 +100,7 @@ def link_file(
     Raises:
         InvalidInput: If the file as a whole cannot be used or a result cannot be written; nothing
             is left half-written.
+        StorageUnavailable: If memory or disk runs out.
     """
     outputs = [path for path in (out, edges_out, questions_out) if path]
     quarantine = out.with_name(f"{out.name}.quarantine.csv")
@@ -131,7 +132,10 @@ def link_file(
 
 
 def shipped_model() -> Model:
-    """The newest shipped release's model, or the spec's starting values while there is none."""
+    """The newest shipped release's model, or the spec's starting values while there is none.
+
+    It has the levels for files (`mpi.batch.file_model`). Raises InvalidModel if it cannot be used.
+    """
     releases = list_releases(SHIPPED_MODEL)
     if releases:
         release = read_release(releases[-1])

@@ -59,6 +59,7 @@ class LoadReport:
 
     @property
     def quarantined_rows(self) -> int:
+        """How many rows of all feeds were set aside."""
         return sum(self.quarantined.values())
 
     def summary(self) -> str:
@@ -101,6 +102,7 @@ def load_folder(
 
     Raises:
         InvalidInput: If a file as a whole, a mapping or the release cannot be used.
+        Conflict: If another load of these feeds is running.
         StorageUnavailable, WrongSchema: If the store cannot be used; it is as it was.
     """
     sources = read_source_systems(settings.sources_folder)

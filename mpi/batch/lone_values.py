@@ -127,7 +127,14 @@ def find_slips(
 ) -> dict[str, float]:
     """Share of slips among the conflicts of `name` and of `birth_date` in this file, at least.
 
-    Reads the tables `edge` and `blocked_pattern`.
+    Args:
+        connection: Holds `edge` (left_record, right_record, match_weight_bits) and
+            `blocked_pattern`, a table of `make_patterns`.
+        model: Its comparisons and `link_bits`.
+        records_count: Records are numbered from 0 to this, exclusive.
+
+    Returns:
+        Comparison -> share, 0..1: the one-sided 95 % lower bound by likelihood.
     """
     edges = _Edges.read(connection, model)
     shares = {aspect.comparison: 0.0 for aspect in ASPECTS}
@@ -139,7 +146,11 @@ def find_slips(
 
 
 def mostly_slips(shares: Mapping[str, float]) -> frozenset[str]:
-    """The comparisons in which one home's differences are rather slips than people."""
+    """The comparisons in which one home's differences are rather slips than people.
+
+    Args:
+        shares: As `find_slips` gives them.
+    """
     return frozenset(name for name, share in shares.items() if share >= MOSTLY)
 
 
@@ -181,8 +192,13 @@ def _sure_slips(
 def hide_slips(connection: duckdb.DuckDBPyConnection, model: Model, records_count: int) -> int:
     """Empty the given names and birth dates in `records` that are slips, once all is scored.
 
+    Args:
+        connection: Holds the tables of `find_slips`, and `records`, whose columns are set to NULL.
+        model: See `find_slips`.
+        records_count: See `find_slips`.
+
     Returns:
-        The number of records of which something was hidden.
+        How many given names and birth dates were hidden.
     """
     edges = _Edges.read(connection, model)
     hidden = 0

@@ -26,7 +26,8 @@ SAME_SLIP_RECORDS: Final = 2
 SLIP_CHARACTERS_MIN: Final = 3
 """In shorter names one slip changes nearly everything."""
 ALIKE_MIN: Final = 0.85
-"""As in the shipped model's `vetoes.given_names_agree`."""
+"""Jaro-Winkler similarity, 0..1 (Winkler 1990), as in the shipped model's
+`vetoes.given_names_agree`."""
 
 _USE_JOINS: Final = """
 left join name_in_use as l_use on l_use.name = l.given_name
@@ -124,6 +125,9 @@ def join_slips_to_names(connection: duckdb.DuckDBPyConnection) -> None:
 
     Only names at the other end of an edge: nothing else is ever judged. Vetoes then need no
     measure of similarity, which cannot tell a slip from another name.
+
+    Args:
+        connection: Holds `records`, `edge` and the tables of `count_names_in_use`.
     """
     connection.execute(
         f"""create or replace temp table slip as

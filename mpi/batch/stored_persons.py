@@ -16,7 +16,10 @@ from mpi.storage.tables import PersonState
 def write_links(
     connection: duckdb.DuckDBPyConnection, bulk: BulkTransaction, *, model: int, at: datetime
 ) -> tuple[int, int]:
-    """Close the links that no longer hold, open the new ones. Gives how many of each."""
+    """Close the links that no longer hold, open the new ones. Gives how many of each.
+
+    Reads the tables `assignment` (record, person_id), `edge` and `stored_link`.
+    """
     connection.execute(_LINK_SQL)
     closed = query(
         connection,
@@ -59,8 +62,9 @@ def write_persons(
 ) -> tuple[int, int]:
     """Persons, their golden records and homes. Gives how many persons are new and gone.
 
-    Reads `assignment` (record, person_id), `home_row` (record, home_id, remembered_id) and `golden`
-    (person_id, golden, golden_digest); ids of homes and remembered ids are persons too.
+    Reads the tables `assignment` (record, person_id), `home_row` (record, home_id, remembered_id)
+    and `golden` (person_id, golden, golden_digest); ids of homes and remembered ids are persons
+    too.
     """
     make_person_rows(connection)
     new = stream(
@@ -94,7 +98,11 @@ def write_persons(
 
 
 def make_person_rows(connection: duckdb.DuckDBPyConnection) -> None:
-    """The table `person_row` of the ids that are new or of which the store says otherwise."""
+    """The table `person_row` of the ids that are new or of which the store says otherwise.
+
+    A row for each id: its state, where it leads, and its golden record; reads what `write_persons`
+    reads.
+    """
     connection.execute(_PERSON_ROW_SQL)
 
 

@@ -45,7 +45,10 @@ _CONDITIONS: Final = {
 
 
 def read_stored(connection: duckdb.DuckDBPyConnection, bulk: BulkTransaction) -> None:
-    """The tables `stored_<table>`: what the store holds now, current links and open tasks only."""
+    """The tables `stored_<table>`: what the store holds now, current links and open tasks only.
+
+    Each has the columns of the store's own that `_READ` names.
+    """
     for table, columns in _READ.items():
         rows = bulk.read(table, columns, _CONDITIONS.get(table))
         make_table(connection, f"stored_{table}", rows)
@@ -105,7 +108,9 @@ def write_records(
 ) -> tuple[int, int]:
     """Source records and their versions. Gives how many records and versions are new.
 
-    Under another model than the edges in the store have, every record is standardised anew.
+    Under another model than the edges in the store have, every record is standardised anew. Reads
+    the tables `version`, `record_number`, `records`, `live` and `left_out`; `model` is the number
+    that `write_model` gave.
     """
     connection.execute(_NEW_VERSION_SQL)
     connection.execute(_CHANGED_VERSION_SQL)
@@ -208,7 +213,11 @@ from stored_source_record where state = '{RecordState.LIVE}'
 def write_edges(
     connection: duckdb.DuckDBPyConnection, bulk: BulkTransaction, *, model: int
 ) -> None:
-    """Blocking keys and edges: what is no longer so goes, what is new comes."""
+    """Blocking keys and edges: what is no longer so goes, what is new comes.
+
+    Compares the tables `blocking_keys` (record, rule, key) and `edge` (left_record, right_record,
+    match_weight_bits) with what the store holds; `model` is the number that `write_model` gave.
+    """
     gone_keys = query(
         connection,
         "select key, record from stored_blocking_key anti join blocking_keys using (key, record)",
@@ -247,7 +256,10 @@ def write_edges(
 def write_crowded(
     connection: duckdb.DuckDBPyConnection, bulk: BulkTransaction, *, at: datetime
 ) -> None:
-    """The blocking values that outgrew the limit now: no path makes new pairs through them."""
+    """The blocking values that outgrew the limit now: no path makes new pairs through them.
+
+    Reads the tables `crowded` (key, rule, records_count) and `stored_crowded_key`.
+    """
     rows = query(
         connection,
         """select key, records_count, $at::timestamptz as noticed_at

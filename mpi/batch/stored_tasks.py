@@ -157,7 +157,14 @@ def write_tasks(
     *,
     at: datetime,
 ) -> TaskChanges:
-    """Open the questions that are new, change those that are still asked, withdraw the settled."""
+    """Open the questions that are new, change those that are still asked, withdraw the settled.
+
+    Args:
+        connection: Holds the tables `stored_task`, `stored_task_record`, `survivor`, `assignment`.
+        bulk: Of the store.
+        questions: All that is to be asked now, record numbers as in the store.
+        at: Stamps what is opened and withdrawn, UTC.
+    """
     known = open_tasks(connection)
     asked = unanswered(questions, noted_questions(bulk))
     still = {task.question_digest for task in known} & asked.keys()

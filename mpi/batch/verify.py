@@ -89,6 +89,7 @@ def verify_store(
         examples_max: Examples of each kind of difference.
 
     Raises:
+        InvalidModel, InvalidSettings: If the release or a mapping cannot be used.
         Conflict: If the store was linked with another model release.
         StorageUnavailable, WrongSchema: If the store cannot be used.
     """

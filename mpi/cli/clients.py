@@ -155,7 +155,22 @@ def local_token(
     sources: Iterable[str] = (),
     lifetime: timedelta = timedelta(hours=LOCAL_TOKEN_HOURS),
 ) -> str:
-    """A token of the local client of these roles and organisation, registered if need be."""
+    """A token of the local client of these roles and organisation, registered if need be.
+
+    Args:
+        settings: Of the installation whose keys sign it; it must have some.
+        roles: What it may do.
+        organisation: ODS code.
+        sources: Source systems of its own, beside those of the ODS code.
+        lifetime: How long it is good for.
+
+    Raises:
+        InvalidInput: If a role, the organisation or a source is not possible.
+        InvalidSettings: If there are no keys to sign with.
+        StorageUnavailable, WrongSchema: If the store cannot be used.
+
+    Source: a JSON Web Token, RFC 7519.
+    """
     from mpi.services.clients import local_client
     from mpi.services.signing_keys import open_keys
     from mpi.services.tokens import Tokens, issuer_of

@@ -1,7 +1,8 @@
 """How one text goes wrong: slips of the key, the ear and the scanner, and of custom.
 
 Each function takes a text and numbers in [0, 1) that decide which slip and where, so that a seed
-decides everything and the functions stay pure.  Kinds of slip: data-quality.md sections 1 and 3.
+decides everything and the functions stay pure. Rates are in `errors.toml`; kinds of slip as
+published (see `mpi.synthetic.check`) and as clerks make them.
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ def slip_of_scanner(text: str, kind: float, where: float) -> str:
 
 
 def nickname(text: str, kind: float, where: float) -> str:
-    """What somebody is called instead; most bearers' nicknames begin like the name."""
+    """What somebody is called instead; most bearers' nicknames begin like the name.
+
+    Another spelling where no nickname is listed.
+    """
     names = nicknames().get(text)
     if not names:
         return another_spelling(text, kind, where)

@@ -86,11 +86,12 @@ class Population:
 
     @property
     def people_count(self) -> int:
+        """How many people there are: the length of every array."""
         return len(self.birth)
 
 
 def kept_where(kept: Flags, column: Texts) -> Texts:
-    """The texts of a column where the flag is set, None elsewhere."""
+    """The texts of a column where the flag is set, None elsewhere; as long as both."""
     chosen = np.full(len(column), None, dtype=object)
     chosen[kept] = column[kept]
     return chosen

@@ -28,7 +28,11 @@ Columns = dict[str, Texts]
 def write_names(
     spec: SourceSpec, population: Population, holding: Holding, slips: Slips
 ) -> tuple[Columns, Flags]:
-    """Given, middle and family name, earlier ones where kept, and which are unnamed babies."""
+    """Given, middle and family name, earlier ones where kept, and which are unnamed babies.
+
+    Returns:
+        Columns of one text, or None, for each record of `holding`, and a flag for each.
+    """
     who = holding.who
     columns = _true_names(spec, population, holding, slips)
     given, family = columns["given"], columns["family"]
@@ -117,7 +121,15 @@ def _leave_unnamed(
 def unname(
     columns: Columns, population: Population, who: Integers, at: Integers, slips: Slips
 ) -> None:
-    """Writes the records at these indexes as those of a newborn without a name."""
+    """Writes the records at these indexes as those of a newborn without a name.
+
+    Args:
+        columns: One text for each record; changed in place.
+        population: The people.
+        who: Index of each record's person.
+        at: Indexes of records.
+        slips: Decides how the source calls them.
+    """
     boys = slips.pick(np.array(MALE_INFANTS, dtype=object), len(at))
     girls = slips.pick(np.array(FEMALE_INFANTS, dtype=object), len(at))
     infant = np.where(population.sex[who[at]] == 1, girls, boys)

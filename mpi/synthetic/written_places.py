@@ -32,7 +32,8 @@ def write_places(
     """Address columns, previous address where kept, telephones and e-mail.
 
     Returns:
-        The columns, and how many moves each record is behind: 0, 1 or 2.
+        The columns, and how many moves each record is behind: 0, 1 or 2; one entry for each record
+        of `holding`.
     """
     who = holding.who
     behind = moves_behind(population, who, holding.address_known)
@@ -46,7 +47,13 @@ def write_places(
 
 
 def moves_behind(population: Population, who: Integers, known: Integers) -> Integers:
-    """How many of the last two moves came after the day up to which the source knows."""
+    """How many of the last two moves came after the day up to which the source knows.
+
+    Args:
+        population: The people.
+        who: Index of each record's person.
+        known: Day for each record, counted from 1970-01-01.
+    """
     behind = (population.moved[who] > known).astype(np.int64)
     behind += population.moved_earlier[who] > known
     return behind
@@ -55,7 +62,14 @@ def moves_behind(population: Population, who: Integers, known: Integers) -> Inte
 def place_of(
     population: Population, dwellings: Dwellings, who: Integers, behind: Integers
 ) -> Columns:
-    """The address columns of each person's home, or of the one or two before."""
+    """The address columns of each person's home, or of the one or two before.
+
+    Args:
+        population: The people.
+        dwellings: Where they live or lived.
+        who: Index of each record's person.
+        behind: 0, 1 or 2 for each record, as `moves_behind` gives it.
+    """
     dwelling = np.choose(
         behind, [population.home[who], population.home_before[who], population.home_earlier[who]]
     )
