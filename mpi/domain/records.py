@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -55,6 +55,8 @@ class RecordVersion:
     """`content_digest` of the demographics' canonical JSON, or `DELETION`."""
     is_entered_in_error: bool = False
     verdict: VersionVerdict | None = None
+    content: str = field(default="", compare=False, repr=False)
+    """Canonical JSON of the demographics, where it is at hand."""
 
     @property
     def is_deletion(self) -> bool:

@@ -147,7 +147,7 @@ def _delete(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) ->
     cause = act.cause(unit)
     add_version(unit, stored.number, version, received_at=cause.at)
     carried = carry_out(unit, locks, act, cause, keys)
-    return registered_as(unit, carried, version.key, survivor, outcome_of(carried, survivor))
+    return registered_as(carried, version.key, survivor, outcome_of(carried, survivor))
 
 
 def _merge(
@@ -170,7 +170,7 @@ def _merge(
     keys = record_keys(unit, {retired, roots[survivor]})
     carried = carry_out(unit, locks, act, cause, keys, merged={retired: survivor})
     number = roots[survivor]
-    return registered_as(unit, carried, keys[number], number, outcome_of(carried, number))
+    return registered_as(carried, keys[number], number, outcome_of(carried, number))
 
 
 def _unmerge(unit: UnitOfWork, locks: Locks, act: Act, retired_key: RecordKey) -> Registered:
@@ -183,4 +183,4 @@ def _unmerge(unit: UnitOfWork, locks: Locks, act: Act, retired_key: RecordKey) -
     keys = record_keys(unit, {stored.number, root})
     carried = carry_out(unit, locks, act, cause, keys, merged={stored.number: None})
     number = stored.number
-    return registered_as(unit, carried, retired_key, number, outcome_of(carried, number))
+    return registered_as(carried, retired_key, number, outcome_of(carried, number))

@@ -22,7 +22,7 @@ from mpi.storage.tasks import (
     StoredTask,
     change_task,
     list_noted_questions,
-    list_open_tasks_of,
+    list_tasks,
     open_task,
     withdraw_task,
 )
@@ -83,6 +83,7 @@ def put_questions(
     questions: Sequence[TaskQuestion],
     records: Collection[int],
     held: Mapping[int, Sequence[HeldVersion]],
+    open_tasks: Collection[int],
     *,
     cause: Cause,
 ) -> TaskChanges:
@@ -93,13 +94,15 @@ def put_questions(
         questions: Everything that is to be asked about the records, splits among it.
         records: What was judged anew, by number; tasks about others stay.
         held: The versions held back of those records that were restated.
+        open_tasks: Numbers of the open tasks about these records; about others do no harm.
         cause: Stamped on what is opened and withdrawn.
 
     Returns:
         The tasks that were opened, changed and withdrawn; those that stay as they are in none.
     """
     found = TaskChanges()
-    known = list_open_tasks_of(unit, {*records, *held})
+    judged = {*records, *held}
+    known = [task for task in list_tasks(unit, open_tasks) if not judged.isdisjoint(task.records)]
     overlays = [q for record, versions in held.items() for q in overlay_questions(record, versions)]
     asked = {question_digest(question): question for question in (*questions, *overlays)}
     still = {task.question_digest: task for task in known if task.question_digest in asked}

@@ -98,6 +98,7 @@ class Statement:
             sequence=self.sequence,
             digest=content_digest(content),
             is_entered_in_error=self.is_entered_in_error,
+            content=content,
         )
 
 
@@ -149,9 +150,9 @@ def submit_registration(
     """
     require_known_source(index, statement.key)
     require_event(statement.event_at, statement.sequence, clock)
-    require_unicode(statement.demographics)
     require_plain("request_key", statement.request_key or "")
     version = statement.version()
+    require_unicode(version.content)
     act = Act(index, recipient, clock, action="register", reason="registered")
 
     def work(unit: UnitOfWork, locks: Locks) -> Registered:
@@ -228,7 +229,7 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
         outcome = Outcome.HELD
     else:
         outcome = outcome_of(carried, survivor, is_same=_is_confirmed(known, version))
-    return registered_as(unit, carried, version.key, survivor, outcome)
+    return registered_as(carried, version.key, survivor, outcome)
 
 
 def _known_versions(unit: UnitOfWork, key: RecordKey, survivor: int) -> list[StoredVersion]:
@@ -279,9 +280,7 @@ def outcome_of(carried: Carried, record: int, *, is_same: bool = False) -> Outco
     return Outcome.UNCHANGED if is_same and before == after else Outcome.LINKED
 
 
-def registered_as(
-    unit: UnitOfWork, carried: Carried, key: RecordKey, record: int, outcome: Outcome
-) -> Registered:
+def registered_as(carried: Carried, key: RecordKey, record: int, outcome: Outcome) -> Registered:
     """The answer about one record of what was carried out.
 
     Args:
@@ -298,7 +297,7 @@ def registered_as(
         outcome=outcome,
         person_id=found.person_of.get(record),
         match_weight_bits=heaviest.match_weight_bits if heaviest else None,
-        explained_by=_key_of(unit, heaviest.other(record)) if heaviest else None,
+        explained_by=found.records[heaviest.other(record)].key if heaviest else None,
         tasks_opened=carried.tasks_opened,
         is_complete=carried.restated.is_complete,
     )

@@ -13,10 +13,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mpi.domain.events import EventType
-from mpi.domain.golden import CurrentRecord, survivorship
+from mpi.domain.golden import GoldenRecord, Teller, survivorship_of_contents
 from mpi.domain.identifiers import PersonId
 from mpi.domain.links import Edge
-from mpi.domain.records import content_digest, content_json
+from mpi.domain.records import content_digest
 from mpi.domain.tasks import TaskQuestion, TaskType
 from mpi.linkage.homes import assign_homes, name_groups
 from mpi.linkage.overlay import HeldVersion
@@ -38,7 +38,7 @@ from mpi.storage.persons import (
     set_live,
     set_out_of_use,
 )
-from mpi.storage.records import ToldNow, list_current
+from mpi.storage.records import ToldNow, canonical_json, list_current
 from mpi.storage.tables import PersonState
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -61,6 +61,8 @@ class Relinked:
     events: list[OutboxEvent] = field(default_factory=list)
     heaviest: dict[int, Edge] = field(default_factory=dict)
     """Record -> its heaviest edge to another record of its person, if it has one."""
+    records: Mapping[int, StandingRecord] = field(default_factory=dict)
+    """Every live record that was read, as it stood."""
 
 
 def relink(
@@ -91,7 +93,7 @@ def relink(
     """
     world = _locked_world(unit, index, locks, seeds)
     judged = judge(world, index)
-    found = Relinked()
+    found = Relinked(records=world.records)
     _note_before(world, gone, found)
     rows = _name(unit, index, world, judged, cause, found)
     cause = _not_before(unit, world, gone, cause, found)
@@ -101,7 +103,7 @@ def relink(
     _note_moves(cause, found)
     questions = judged.questions if cause.is_explained else [*judged.questions, *_splits(found)]
     records = world.touched | {each.number for each in gone}
-    found.tasks = put_questions(unit, questions, records, held or {}, cause=cause)
+    found.tasks = put_questions(unit, questions, records, held or {}, world.tasks, cause=cause)
     add_events(unit, [*found.events, *found.tasks.events(found.person_of, cause)])
     return found
 
@@ -296,23 +298,20 @@ def _goldens(
     """The golden record of each person, as canonical JSON."""
     told = list_current(unit, [record for records in members.values() for record in records])
     return {
-        person_id: content_json(
-            survivorship(
-                [_current(index, told[record]) for record in records],
-                is_informative=is_informative,
-            ).to_dict()
-        )
+        person_id: canonical_json(_golden(index, [told[record] for record in records]).to_dict())
         for person_id, records in members.items()
     }
 
 
-def _current(index: LinkageIndex, told: ToldNow) -> CurrentRecord:
-    return CurrentRecord(
-        key=told.key,
-        demographics=told.demographics,
-        event_at=told.event_at,
-        digest=told.digest,
-        trust=index.trust.get(told.key.source, {}),
+def _golden(index: LinkageIndex, told: Sequence[ToldNow]) -> GoldenRecord:
+    trust = index.trust
+    return survivorship_of_contents(
+        [each.contents for each in told],
+        [
+            Teller(each.key, each.event_at, each.digest, trust.get(each.key.source, {}))
+            for each in told
+        ],
+        is_informative=is_informative,
     )
 
 

@@ -6,7 +6,7 @@ follow. Whose it then is, is the business of `mpi.services.relink`.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -355,16 +355,16 @@ def _edges_of(
 
 def _candidates(unit: UnitOfWork, keys: frozenset[int], found: Restated, at: datetime) -> set[int]:
     """Records that share a blocking key; one that has outgrown the limit is noted and left out."""
-    holders: dict[int, list[int]] = defaultdict(list)
-    for key, record in list_holders_of_keys(unit, keys):
-        holders[key].append(record)
-    crowded = {key: len(held) for key, held in holders.items() if len(held) > BLOCK_RECORDS_MAX}
-    for key, records_count in crowded.items():
-        add_crowded(unit, key, records_count=records_count, at=at)
-        del holders[key]
-    if crowded or (len(holders) < len(keys) and list_crowded(unit, keys)):
+    holders = list_holders_of_keys(unit, keys)
+    if len(holders) > BLOCK_RECORDS_MAX:
+        counts = Counter(key for key, _ in holders)
+        crowded = {key: count for key, count in counts.items() if count > BLOCK_RECORDS_MAX}
+        for key, records_count in crowded.items():
+            add_crowded(unit, key, records_count=records_count, at=at)
+        holders = [held for held in holders if held[0] not in crowded]
+    if len({key for key, _ in holders}) < len(keys) and list_crowded(unit, keys):
         found.is_complete = False
-    return {record for held in holders.values() for record in held}
+    return {record for _, record in holders}
 
 
 def record_keys(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, RecordKey]:

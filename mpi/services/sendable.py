@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Final
 
 from mpi.clock import Clock
-from mpi.domain.demographics import Demographics
-from mpi.domain.records import content_json, demographics_to_dict
+from mpi.domain.records import content_json
 from mpi.errors import InvalidInput, InvalidRecord
 
 EVENT_SKEW_MAX: Final = timedelta(days=1)
@@ -30,17 +30,15 @@ def require_event(event_at: datetime, sequence: int, clock: Clock) -> None:
         raise InvalidRecord("sequence: must fit into 64 bits")
 
 
-def require_unicode(demographics: Demographics) -> None:
-    """Nothing, if every field holds whole characters.
+def require_unicode(content: str) -> None:
+    """Raise InvalidRecord if a field of this JSON holds half a character, no text in any encoding.
 
-    Raises:
-        InvalidRecord: If one holds half of a surrogate pair, which no encoding can write; the
-            sentence names the field.
+    Args:
+        content: Of a version, as `content_json` writes it.
     """
-    content = demographics_to_dict(demographics)
-    if _is_unicode(content_json(content)):
+    if _is_unicode(content):
         return
-    for field, value in content.items():
+    for field, value in json.loads(content).items():
         if not _is_unicode(content_json({field: value})):
             raise InvalidRecord(f"{field}: must be valid Unicode text, without lone surrogates")
 

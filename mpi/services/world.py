@@ -19,12 +19,13 @@ from mpi.linkage.partition import partition
 from mpi.services.linkage_index import LinkageIndex
 from mpi.storage.graph import (
     StandingRecord,
+    list_decisions,
     list_decisions_naming,
-    list_edges_of,
     list_family,
     list_homes,
     list_records_remembering,
     list_standing,
+    list_surroundings,
     survivors_of,
 )
 from mpi.storage.unit_of_work import UnitOfWork
@@ -44,6 +45,8 @@ class World:
     """Records reached like touched ones that live no longer: deleted, or merged into others."""
     edges: dict[tuple[int, int], Edge] = field(default_factory=dict)
     decisions: dict[int, Decision] = field(default_factory=dict)
+    tasks: set[int] = field(default_factory=set)
+    """Numbers of the open tasks that ask about a record read, live or not."""
 
     def link_edges(self, index: LinkageIndex) -> list[Edge]:
         """The edges of at least `link_bits` between touched records, in no order."""
@@ -128,10 +131,15 @@ def _close(unit: UnitOfWork, index: LinkageIndex, world: World, frontier: set[in
     while frontier:
         standing = list_standing(unit, frontier)
         world.records.update(standing)
-        family = list_family(unit, frontier)
-        reached |= frontier | family.keys()
-        beyond = _linked(unit, index, world, standing.keys())
-        beyond |= _decided(unit, world, frontier | family.keys())
+        around = list_surroundings(unit, frontier)
+        world.tasks |= around.tasks
+        beyond = _linked(index, world, around.edges, standing)
+        reached |= frontier
+        beyond |= _decided(world, list_decisions(unit, around.decisions))
+        if around.has_merged:
+            family = list_family(unit, frontier).keys()
+            reached |= family
+            beyond |= _decided(world, list_decisions_naming(unit, family))
         ids = {each.remembered_id for each in standing.values()}
         ids |= {remembered for _, remembered in list_homes(unit, frontier - standing.keys())}
         beyond |= _remembering(unit, ids)
@@ -140,19 +148,21 @@ def _close(unit: UnitOfWork, index: LinkageIndex, world: World, frontier: set[in
 
 
 def _linked(
-    unit: UnitOfWork, index: LinkageIndex, world: World, numbers: Iterable[int]
+    index: LinkageIndex, world: World, edges: Iterable[Edge], live: Collection[int]
 ) -> set[int]:
     beyond: set[int] = set()
-    for edge in list_edges_of(unit, list(numbers)):
+    for edge in edges:
+        if edge.left not in live and edge.right not in live:
+            continue
         world.edges[edge.left, edge.right] = edge
         if edge.match_weight_bits >= index.rules.link_bits:
             beyond.update((edge.left, edge.right))
     return beyond
 
 
-def _decided(unit: UnitOfWork, world: World, named: set[int]) -> set[int]:
+def _decided(world: World, decisions: Iterable[Decision]) -> set[int]:
     beyond: set[int] = set()
-    for decision in list_decisions_naming(unit, named):
+    for decision in decisions:
         world.decisions[decision.number] = decision
         if decision.kind is DecisionKind.SAME:
             beyond |= decision.left | decision.right

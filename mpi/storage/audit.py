@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from mpi.domain.identifiers import PersonId
 from mpi.limits import PAGE_ITEMS_MAX
-from mpi.storage.prepared import insert_into
+from mpi.storage.prepared import Row, insert_into
 from mpi.storage.tables import audit_event
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -48,17 +48,17 @@ def list_audit_events(
     return [event_from_row(row) for row in unit.rows(_OF_PERSON, person_id=person_id, most=limit)]
 
 
-def _row(event: AuditEvent) -> dict[str, Any]:
-    return {
-        "action": event.action,
-        "actor": event.actor,
-        "purpose": event.purpose,
-        "person_id": event.person_id,
-        "record": event.record,
-        "request_id": event.request_id,
-        "detail": orjson.dumps(event.detail, option=orjson.OPT_SORT_KEYS).decode(),
-        "recorded_at": event.recorded_at,
-    }
+def _row(event: AuditEvent) -> Row:
+    return (
+        event.action,
+        event.actor,
+        event.purpose,
+        event.person_id,
+        event.record,
+        event.request_id,
+        orjson.dumps(event.detail, option=orjson.OPT_SORT_KEYS).decode(),
+        event.recorded_at,
+    )
 
 
 def event_from_row(row: Any) -> AuditEvent:

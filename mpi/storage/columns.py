@@ -45,13 +45,19 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
         """A stored instant, in UTC."""
         if value is None:
             return None
-        at: datetime = _EPOCH + value * _MICROSECOND if dialect.name == "sqlite" else value
+        at: datetime = from_microseconds(value) if dialect.name == "sqlite" else value
         return at.astimezone(UTC)
 
 
 def microseconds(at: datetime) -> int:
     """Whole microseconds from the start of 1970, UTC, to this instant; negative before."""
+    assert at.tzinfo is not None, "an instant must say its time zone"
     return (at - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(value: int) -> datetime:
+    """The inverse of `microseconds`."""
+    return _EPOCH + timedelta(microseconds=value)
 
 
 def number() -> sa.Column[int]:

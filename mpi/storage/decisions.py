@@ -105,12 +105,7 @@ def add_decision(
         veto=str(seen.veto) if seen and seen.veto else None,
     )
     rows = [
-        {
-            "decision": number,
-            "record": record,
-            "is_left": is_left,
-            "is_number_disowned": record in wrong_numbers,
-        }
+        (number, record, is_left, record in wrong_numbers)
         for is_left, side in ((True, left), (False, right))
         for record in sorted(side)
     ]

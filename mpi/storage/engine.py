@@ -31,6 +31,9 @@ POOL_CONNECTIONS_MAX: Final = 40
 """At least as many as the server has threads, so that none waits for a connection."""
 CACHE_KIB: Final = 65_536
 """Pages of a SQLite file that each connection may keep in memory."""
+STATEMENTS_KEPT: Final = 512
+"""Of a SQLite connection: each length of list is a statement of its own, and one that is forgotten
+is parsed again at the price of several look-ups."""
 MAPPED_BYTES: Final = 1 << 36
 """How much of a SQLite file may be read through memory instead of by calls; only addresses."""
 CHECKPOINT_PAGES: Final = 16_384
@@ -198,7 +201,11 @@ def _engine(url: sa.URL) -> sa.Engine:
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(
-        url, hide_parameters=True, pool_size=POOL_CONNECTIONS_MAX, max_overflow=0
+        url,
+        hide_parameters=True,
+        pool_size=POOL_CONNECTIONS_MAX,
+        max_overflow=0,
+        connect_args={"cached_statements": STATEMENTS_KEPT},
     )
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -27,6 +27,8 @@ from mpi.storage.tables import (
     home,
     link,
     source_record,
+    task,
+    task_record,
 )
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -34,8 +36,7 @@ LIST_VALUES_MAX: Final = 1_000
 """Values of one list in one statement; longer lists are asked for in parts."""
 
 
-@dataclass(frozen=True, slots=True)
-class StandingRecord:
+class StandingRecord(NamedTuple):
     """A live record: how it is compared, and where it stands.
 
     `home_id` is None while it is new; `remembered_id` is the id that a group of its got which owned
@@ -53,6 +54,20 @@ class StandingRecord:
     remembered_id: PersonId | None
 
 
+@dataclass(slots=True)
+class Surroundings:
+    """What hangs on some records, read at once: it is asked for on every registration."""
+
+    edges: list[Edge] = field(default_factory=list)
+    """With an end among the records; one with both there comes twice."""
+    has_merged: bool = False
+    """Whether a record was merged into one of them: then `list_family` tells which."""
+    decisions: set[int] = field(default_factory=set)
+    """Those in force that name one of these very records."""
+    tasks: set[int] = field(default_factory=set)
+    """Open ones that ask about one of them."""
+
+
 def list_standing(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, StandingRecord]:
     """The live ones of these records, by number; others are left out."""
     found: dict[int, StandingRecord] = {}
@@ -60,6 +75,20 @@ def list_standing(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, Stand
         for number, source, local_id, text, *where in _STANDING.rows(unit, part):
             key = RecordKey(source, local_id)
             found[number] = StandingRecord(number, key, compared(text), *where)
+    return found
+
+
+def list_surroundings(unit: UnitOfWork, numbers: Collection[int]) -> Surroundings:
+    """Edges, decisions and tasks of these records, live or not."""
+    found = Surroundings()
+    for part in _parts(numbers):
+        for kind, one, other, bits in _SURROUNDINGS.rows(unit, part):
+            if kind == _EDGE:
+                found.edges.append(Edge(one, other, bits))
+            elif kind == _MERGER:
+                found.has_merged = True
+            else:
+                (found.decisions if kind == _NAMED else found.tasks).add(one)
     return found
 
 
@@ -74,8 +103,7 @@ def list_holders_of_keys(unit: UnitOfWork, keys: Collection[int]) -> list[tuple[
 
     In no order; a record comes once for each key that it holds.
     """
-    rows = (row for part in _parts(keys) for row in _HOLDERS.rows(unit, part))
-    return [(key, record) for key, record in rows]
+    return [row for part in _parts(keys) for row in _HOLDERS.rows(unit, part)]
 
 
 def list_crowded(unit: UnitOfWork, keys: Collection[int]) -> set[int]:
@@ -143,14 +171,19 @@ def list_decisions_naming(unit: UnitOfWork, named: Collection[int]) -> list[Deci
     Their sides are records as they live on today (see `list_decisions_about`).
     """
     found = {row[0] for part in _parts(named) for row in _ABOUT.rows(unit, part)}
-    if not found:
+    return list_decisions(unit, found)
+
+
+def list_decisions(unit: UnitOfWork, numbers: Collection[int]) -> list[Decision]:
+    """The decisions of these numbers; sides as above."""
+    if not numbers:
         return []
     sides: dict[int, list[Any]] = defaultdict(list)
-    for row in (row for part in _parts(found) for row in _SIDES.rows(unit, part)):
+    for row in (row for part in _parts(numbers) for row in _SIDES.rows(unit, part)):
         sides[row[0]].append(row)
     everyone = {row[1] for rows in sides.values() for row in rows}
     survivors = survivors_of(unit, everyone)
-    stated = (row for part in _parts(found) for row in _DECISIONS.rows(unit, part))
+    stated = (row for part in _parts(numbers) for row in _DECISIONS.rows(unit, part))
     return [_decision(row, sides[row[0]], survivors) for row in sorted(stated)]
 
 
@@ -172,8 +205,8 @@ def replace_keys(
         added: Keys that it does not hold yet.
         removed: Keys that it holds.
     """
-    _DROP_KEY.run_many(unit, [{"key": key, "record": record} for key in removed])
-    _ADD_KEY.run_many(unit, [{"key": key, "record": record} for key in added])
+    _DROP_KEY.run_many(unit, [(key, record) for key in removed])
+    _ADD_KEY.run_many(unit, [(key, record) for key in added])
 
 
 def put_edges(
@@ -188,25 +221,13 @@ def put_edges(
         known: Edges as stored, of these pairs at least.
     """
     pairs = {(each.left, each.right) for each in known}
-    rows = [
-        {
-            "left_record": each.left,
-            "right_record": each.right,
-            "match_weight_bits": each.match_weight_bits,
-            "model": model,
-        }
-        for each in edges
-    ]
-    old = [row for row in rows if (row["left_record"], row["right_record"]) in pairs]
-    _DROP_EDGE.run_many(unit, [_ends(row) for row in old])
-    _ADD_EDGE.run_many(unit, rows)
+    drop_edges(unit, [each for each in edges if (each.left, each.right) in pairs])
+    _ADD_EDGE.run_many(unit, [(*each, model) for each in edges])
 
 
 def drop_edges(unit: UnitOfWork, edges: Iterable[Edge]) -> None:
     """Remove edges that no longer hold; ones that are not stored are passed over."""
-    _DROP_EDGE.run_many(
-        unit, [{"left_record": each.left, "right_record": each.right} for each in edges]
-    )
+    _DROP_EDGE.run_many(unit, [(each.left, each.right) for each in edges])
 
 
 def put_home(
@@ -222,10 +243,6 @@ def put_home(
         _ADD_HOME.run(unit, record=record, home_id=home_id, remembered_id=remembered_id)
     else:
         _MOVE_HOME.run(unit, its_record=record, home_id=home_id, remembered_id=remembered_id)
-
-
-def _ends(row: dict[str, Any]) -> dict[str, Any]:
-    return {"left_record": row["left_record"], "right_record": row["right_record"]}
 
 
 def _parts(values: Collection[Any]) -> Iterator[Sequence[Any]]:
@@ -280,6 +297,35 @@ _EDGES: Final = PreparedQuery(
     sa.union_all(
         sa.select(*_EDGE_COLUMNS).where(edge.c.left_record.in_(_ends_of)),
         sa.select(*_EDGE_COLUMNS).where(edge.c.right_record.in_(_ends_of)),
+    ),
+    list_name="numbers",
+)
+_EDGE, _MERGER, _NAMED, _ASKED = range(4)
+"""Kinds of row that `list_surroundings` reads."""
+
+
+def _row_of(kind: int, one: sa.ColumnElement[Any], other: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    bits: sa.ColumnElement[Any] = sa.cast(sa.null(), sa.Double())
+    return sa.select(sa.literal_column(str(kind), sa.Integer()), one, other, bits)
+
+
+_SURROUNDINGS: Final = PreparedQuery(
+    sa.union_all(
+        sa.select(sa.literal_column(str(_EDGE), sa.Integer()), *_EDGE_COLUMNS).where(
+            edge.c.left_record.in_(_ends_of)
+        ),
+        sa.select(sa.literal_column(str(_EDGE), sa.Integer()), *_EDGE_COLUMNS).where(
+            edge.c.right_record.in_(_ends_of)
+        ),
+        _row_of(_MERGER, source_record.c.number, source_record.c.merged_into).where(
+            source_record.c.merged_into.in_(_ends_of)
+        ),
+        _row_of(_NAMED, decision.c.number, decision_record.c.record)
+        .join(decision_record, decision_record.c.decision == decision.c.number)
+        .where(_IN_FORCE, decision_record.c.record.in_(_ends_of)),
+        _row_of(_ASKED, task.c.number, task_record.c.record)
+        .join(task_record, task_record.c.task == task.c.number)
+        .where(task.c.closed_at.is_(None), task_record.c.record.in_(_ends_of)),
     ),
     list_name="numbers",
 )

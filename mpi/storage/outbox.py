@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from mpi.domain.identifiers import PersonId
 from mpi.limits import PAGE_ITEMS_MAX
-from mpi.storage.prepared import insert_into
+from mpi.storage.prepared import Row, insert_into
 from mpi.storage.tables import outbox_event
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -87,16 +87,16 @@ def list_events_of_person(
     return [_event(row) for row in rows]
 
 
-def _row(event: OutboxEvent) -> dict[str, Any]:
-    return {
-        "type": event.type,
-        "person_id": event.person_id,
-        "record": event.record,
-        "actor": event.actor,
-        "reason": event.reason,
-        "payload": orjson.dumps(event.payload, option=orjson.OPT_SORT_KEYS).decode(),
-        "occurred_at": event.occurred_at,
-    }
+def _row(event: OutboxEvent) -> Row:
+    return (
+        event.type,
+        event.person_id,
+        event.record,
+        event.actor,
+        event.reason,
+        orjson.dumps(event.payload, option=orjson.OPT_SORT_KEYS).decode(),
+        event.occurred_at,
+    )
 
 
 def _event(row: Any) -> OutboxEvent:

@@ -6,18 +6,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
 
-from mpi.domain.demographics import Demographics
+from mpi.domain.golden import Contents, contents_from_dict
 from mpi.domain.identifiers import PersonId, RecordKey
 from mpi.domain.records import (
     COMPARISON_FIELDS,
     TUPLE_FIELDS,
     ComparisonRecord,
-    demographics_from_dict,
 )
 from mpi.errors import UnknownRecord
 from mpi.limits import CANDIDATES_MAX, PAGE_ITEMS_MAX
@@ -61,14 +60,18 @@ class ComparedRecord:
     """A decision in force calls its NHS number wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToldNow:
+class ToldNow(NamedTuple):
     """The live version of a record; `event_at` in UTC, `digest` the version's."""
 
     key: RecordKey
-    demographics: Demographics
+    contents: Contents
     event_at: datetime
     digest: str
+
+
+def canonical_json(content: Mapping[str, Any]) -> str:
+    """`content_json`, several times as fast, of text that is valid Unicode."""
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def comparison_to_json(record: ComparisonRecord) -> str:
@@ -140,8 +143,8 @@ def list_current(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, ToldNo
     for part in _parts(numbers):
         for row in _CURRENT.rows(unit, part):
             number, source, local_id, content, event_at, digest = row
-            demographics = demographics_from_dict(orjson.loads(content))
-            told[number] = ToldNow(RecordKey(source, local_id), demographics, event_at, digest)
+            contents = contents_from_dict(orjson.loads(content))
+            told[number] = ToldNow(RecordKey(source, local_id), contents, event_at, digest)
     return told
 
 

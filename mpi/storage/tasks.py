@@ -102,14 +102,11 @@ def list_open_tasks(
     return _with_sides(unit, [tuple(row) for row in unit.rows(query.limit(limit))])
 
 
-def list_open_tasks_of(unit: UnitOfWork, records: Collection[int]) -> list[StoredTask]:
-    """Every open task that asks about any of these record numbers, each once."""
-    listed = sorted(records)
-    rows: dict[int, Row] = {}
-    for start in range(0, len(listed), PAGE_ITEMS_MAX):
-        part = listed[start : start + PAGE_ITEMS_MAX]
-        rows |= {row[0]: row for row in _OPEN_OF_RECORDS.rows(unit, part)}
-    return _with_sides(unit, list(rows.values()))
+def list_tasks(unit: UnitOfWork, numbers: Collection[int]) -> list[StoredTask]:
+    """The tasks of these numbers, the most urgent and then the oldest first."""
+    listed = sorted(numbers)
+    parts = (listed[at : at + PAGE_ITEMS_MAX] for at in range(0, len(listed), PAGE_ITEMS_MAX))
+    return [each for part in parts for each in _with_sides(unit, _BY_NUMBERS.rows(unit, part))]
 
 
 def list_noted_questions(unit: UnitOfWork, digests: Collection[str]) -> set[str]:
@@ -215,13 +212,9 @@ def _asked(question: TaskQuestion) -> dict[str, Any]:
     }
 
 
-def _side_rows(number: int, question: TaskQuestion) -> list[dict[str, Any]]:
+def _side_rows(number: int, question: TaskQuestion) -> list[tuple[int, int, bool]]:
     sides = ((True, question.left), (False, question.right))
-    return [
-        {"task": number, "record": record, "is_left": is_left}
-        for is_left, records in sides
-        for record in sorted(records)
-    ]
+    return [(number, record, is_left) for is_left, records in sides for record in sorted(records)]
 
 
 def _conditions(wanted: TaskFilter) -> list[sa.ColumnElement[bool]]:
@@ -292,15 +285,11 @@ _BY_NUMBER: Final = PreparedQuery(
 )
 _IS_OPEN: Final = task.c.closed_at.is_(None)
 _OPEN: Final = sa.select(*_COLUMNS).where(_IS_OPEN).order_by(task.c.priority.desc(), task.c.number)
-_OPEN_OF_RECORDS: Final = PreparedQuery(
-    _OPEN.where(
-        task.c.number.in_(
-            sa.select(task_record.c.task).where(
-                task_record.c.record.in_(sa.bindparam("records", expanding=True))
-            )
-        )
-    ),
-    list_name="records",
+_BY_NUMBERS: Final = PreparedQuery(
+    sa.select(*_COLUMNS)
+    .where(task.c.number.in_(sa.bindparam("numbers", expanding=True)))
+    .order_by(task.c.priority.desc(), task.c.number),
+    list_name="numbers",
 )
 _NOTED: Final = PreparedQuery(
     sa.select(task.c.question_digest).where(

@@ -102,7 +102,7 @@ def add_version(
         event_at=version.event_at,
         sequence=version.sequence,
         digest=version.digest,
-        content=content_json(demographics_to_dict(version.demographics)),
+        content=version.content or content_json(demographics_to_dict(version.demographics)),
         mapping_digest=mapping_digest,
         received_at=received_at,
         is_error=version.is_entered_in_error,
@@ -117,8 +117,7 @@ def mark_version_in_error(unit: UnitOfWork, number: int) -> None:
 
 def set_version_states(unit: UnitOfWork, states: Iterable[tuple[int, VersionState]]) -> None:
     """Write what versions count for now: number of the version, state."""
-    rows = [{"its_number": number, "state": str(state)} for number, state in states]
-    _JUDGE.run_many(unit, rows)
+    _JUDGE.run_many(unit, [(str(state), number) for number, state in states])
 
 
 def _stored(key: RecordKey, row: Row) -> StoredVersion:
