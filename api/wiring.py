@@ -142,19 +142,19 @@ def served_by(app: FastAPI, service: Service) -> None:
     app.state.access = service.access or passing_access(ClientDirectory(service.store))
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-def _permit(request: Request) -> Permit:
+async def _permit(request: Request) -> Permit:
     permit: Permit = request.state.permit
     return permit
 
 
-def _recipient(request: Request) -> Recipient:
+async def _recipient(request: Request) -> Recipient:
     """Who is told: what the guard has permitted, and nothing that a caller says of itself."""
-    permit = _permit(request)
+    permit = await _permit(request)
     assert permit.principal is not None, "the guard lets nobody in without a token here"
     return Recipient(
         actor=permit.principal.client_id,
