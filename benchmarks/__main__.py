@@ -8,7 +8,7 @@ from time import perf_counter
 
 from benchmarks.suite import SCALES, Outcome, write_outcome
 
-SUITES = ("accuracy", "scorer", "bulk", "resolve", "register", "memory")
+SUITES = ("accuracy", "scorer", "bulk", "resolve", "register", "http", "memory")
 """Modules of this package, in the order in which they run; each has `run(scale) -> Outcome`."""
 
 

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from benchmarks.cases.region import newest_versions
@@ -42,7 +43,7 @@ HEADER = ("resolve, milliseconds", "p50", "p95", "p99", "calls")
 def run(scale: Scale) -> Outcome:
     with loaded_region(scale.people) as region:
         index = compile_linkage_index(read_release(release_in_force(None)))
-        asked = _questions(region, QUESTIONS[scale.name])
+        asked = questions_about(region.feeds, QUESTIONS[scale.name])
         found = {name: latencies_of(ask, each) for name, ask, each in _ways(region, index, asked)}
         records = region.report.written.records
     ratio = found["demographics"].p50_ms / found["bare floor of demographics"].p50_ms
@@ -60,9 +61,9 @@ def _row(name: str, found: Latencies) -> tuple[object, ...]:
     return (name, found.p50_ms, found.p95_ms, found.p99_ms, found.calls)
 
 
-def _questions(region: LoadedRegion, count: int) -> list[tuple[RecordKey, Demographics]]:
+def questions_about(feeds: Path, count: int) -> list[tuple[RecordKey, Demographics]]:
     """Records of the region, as their sources would ask about them."""
-    versions = sorted(newest_versions(region.feeds).items())
+    versions = sorted(newest_versions(feeds).items())
     chosen = random.Random(SEED).sample(versions, min(count, len(versions)))
     return [(key, version.demographics) for key, version in chosen]
 
