@@ -62,7 +62,7 @@ class Service:
     ) -> Disclosable:
         """The audited answer of `look_up(unit, index, *asked)`."""
         answer = ask(
-            self.store,
+            self.writer,
             lambda unit: look_up(unit, self.index, *asked),
             action=action,
             recipient=recipient,

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import psycopg
 from fastapi import Body, FastAPI, Request, Response
 
-from benchmarks.tapes import Step, Tape, read_tapes
+from benchmarks.tapes import Kind, Step, Tape, read_tapes
 from mpi.storage.engine import parsed_url, sqlite_pragmas
 
 TAPES_VARIABLE = "MPI_BENCHMARK_TAPES"
@@ -57,10 +57,12 @@ def _player(url: str) -> Callable[[Tape, bool], None]:
         if not hasattr(own, "connection"):
             own.connection = _connected(url)
         for transaction in tape.transactions:
-            if transaction.is_reader:
+            if transaction.kind is Kind.READS:
                 _play(own.connection, _BEGIN_READING[is_sqlite], transaction.steps)
             elif is_reads_only:
                 continue
+            elif transaction.kind is Kind.ALONE:
+                _run_all(own.connection, transaction.steps)
             elif is_sqlite:
                 with turn:  # One writer at a time, as the file has it; asked for, not polled for.
                     _play(own.connection, "BEGIN IMMEDIATE", transaction.steps)
@@ -85,19 +87,23 @@ def _connected(url: str) -> Any:
 
 def _play(connection: Any, begin: str, steps: list[Step]) -> None:
     """One transaction, durable when it ends."""
-    now: dict[Any, Any] = {}
     connection.execute(begin).close()
     try:
-        for step in steps:
-            _run(connection, step, now)
+        _run_all(connection, steps)
     except BaseException:
         connection.execute("ROLLBACK").close()
         raise
     connection.execute("COMMIT").close()
 
 
+def _run_all(connection: Any, steps: list[Step]) -> None:
+    """The numbers that rows have now are kept by those that they had on the tape."""
+    now: dict[Any, Any] = {}
+    for step in steps:
+        _run(connection, step, now)
+
+
 def _run(connection: Any, step: Step, now: dict[Any, Any]) -> None:
-    """Run a step, with the numbers that rows have now in the place of those they had."""
     values = _present(step.values, now) if now else step.values
     if step.is_many:
         connection.cursor().executemany(step.text, values)

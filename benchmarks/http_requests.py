@@ -16,7 +16,7 @@ from benchmarks.floor import TAPE_HEADER
 from benchmarks.load_generator import rendered
 from benchmarks.register import statements_about
 from benchmarks.resolve import questions_about
-from benchmarks.tapes import Tape, TapingWriter, taped
+from benchmarks.tapes import Kind, Tape, TapingWriter, taped
 from mpi.cli.clients import local_token
 from mpi.clock import SystemClock
 from mpi.config import read_source_systems
@@ -27,8 +27,8 @@ from mpi.domain.records import demographics_to_dict
 from mpi.services.answers import Answer
 from mpi.services.disclosure import (
     Recipient,
-    audit_disclosure,
     disclosed,
+    disclosure_events,
     person_ids_in,
     seen_in,
 )
@@ -38,6 +38,7 @@ from mpi.services.register import Statement, submit_registration
 from mpi.services.resolve import resolve_by_demographics, resolve_by_source_id
 from mpi.services.signing_keys import create_keys
 from mpi.settings import Settings, keys_folder_of
+from mpi.storage.audit import add_audit_events, add_audit_events_alone
 from mpi.storage.engine import Store, open_store
 from mpi.storage.releases import read_release, release_in_force
 
@@ -158,13 +159,14 @@ def _question(
 def tape_of_question(
     store: Store, index: LinkageIndex, look_up: Callable[..., Answer], about: object
 ) -> Tape:
-    """What `ask` runs: the look-up, and the audit in a transaction of its own."""
+    """What `ask` runs: the look-up, and the audit as `keep_audit_events` keeps it."""
     tape, now = Tape(), SystemClock().now()
-    with taped(store, tape, is_reader=True) as unit:
+    with taped(store, tape, Kind.READS) as unit:
         answer = disclosed(look_up(unit, index, about), RECIPIENT)
-    with taped(store, tape, is_reader=False) as unit:
-        seen, told = seen_in(answer), person_ids_in(answer)
-        audit_disclosure(unit, look_up.__name__, RECIPIENT, told, at=now, seen=seen)
+    told, seen = person_ids_in(answer), seen_in(answer)
+    events = disclosure_events(look_up.__name__, RECIPIENT, told, at=now, seen=seen)
+    with taped(store, tape, Kind.WRITES if store.is_sqlite else Kind.ALONE) as unit:
+        (add_audit_events if store.is_sqlite else add_audit_events_alone)(unit, events)
     tape.answer = bytes(json_response(resolve_view(answer)).body)
     return tape
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,18 @@ class Step:
     """Numbers of new rows that it gave when it was recorded."""
 
 
+class Kind(Enum):
+    """How a transaction begins and ends."""
+
+    READS = "reads"
+    WRITES = "writes"
+    ALONE = "alone"
+    """One statement of PostgreSQL that writes and is a transaction by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    is_reader: bool
+    kind: Kind
     steps: list[Step] = field(default_factory=list)
 
 
@@ -61,13 +71,13 @@ def read_tapes(path: Path) -> list[Tape]:
 
 
 @contextmanager
-def taped(store: Store, tape: Tape, *, is_reader: bool) -> Iterator[UnitOfWork]:
+def taped(store: Store, tape: Tape, kind: Kind) -> Iterator[UnitOfWork]:
     """A unit of work whose statements are recorded, and undone at the end."""
-    engine = store.reader if is_reader else store.engine
-    transaction = Transaction(is_reader)
+    engine = store.reader if kind is Kind.READS else store.engine
+    transaction = Transaction(kind)
     with store.opened(), engine.connect() as connection, connection.begin() as begun:
         sa.event.listen(connection, "before_cursor_execute", _noting(transaction))
-        if not is_reader and not store.is_sqlite:
+        if kind is Kind.WRITES and not store.is_sqlite:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({BULK_LOCK})")
         unit = UnitOfWork(connection)
         object.__setattr__(unit, "_driver", _TapedDriver(unit._driver, transaction))
@@ -90,7 +100,7 @@ class TapingWriter(Writer):
         while not future.done():
             self.tape = Tape()
             try:
-                with taped(self.store, self.tape, is_reader=False) as unit:
+                with taped(self.store, self.tape, Kind.WRITES) as unit:
                     locks = Locks(unit, wanted)
                     locks.take()
                     future.set_result(work(unit, locks))
