@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.cases.region import newest_versions, write_feeds
+from benchmarks.cases.region import newest_versions, some_newest_versions, write_feeds
 from benchmarks.loaded import loaded_region, postgresql_region
 from benchmarks.suite import SEED, Outcome, Scale, Table
 from benchmarks.timing import spread
@@ -78,7 +78,7 @@ def statements_about(feeds: Path, folder: Path, count: int) -> list[Statement]:
     """Further records of people in the store, and records of people who are not."""
     others = write_feeds(folder / "others", people=STRANGERS, seed=SEED + 1)
     chance = random.Random(SEED)
-    known = chance.sample(sorted(newest_versions(feeds).items()), count // 2)
+    known = some_newest_versions(feeds, count // 2)
     strangers = chance.choices(sorted(newest_versions(others).items()), k=count // 2)
     mixed = [
         *(_statement(f"again-{n}", key, version) for n, (key, version) in enumerate(known)),
@@ -115,14 +115,14 @@ def _measured(
     for number, senders in enumerate(SENDERS):
         own = statements[begin + number * share : begin + (number + 1) * share]
         parts = [own[at :: ROUNDS + 1] for at in range(ROUNDS + 1)]
-        rounds = [_send(writer, index, part, senders) for part in parts]
+        rounds = [send_all(writer, index, part, senders) for part in parts]
         found[f"{name}, {senders}"] = rounds[1:]
     writer.close()
     store.close()
     return found
 
 
-def _send(
+def send_all(
     writer: Writer, index: LinkageIndex, statements: Sequence[Statement], senders: int
 ) -> Sent:
     began = perf_counter()

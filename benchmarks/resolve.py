@@ -6,7 +6,6 @@ blocking keys, and the bare scoring loop over what it finds. No transaction, no 
 
 from __future__ import annotations
 
-import random
 import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict
@@ -14,9 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases.region import newest_versions
+from benchmarks.cases.region import some_newest_versions
 from benchmarks.loaded import LoadedRegion, loaded_region
-from benchmarks.suite import SEED, Outcome, Scale, Table
+from benchmarks.suite import Outcome, Scale, Table
 from benchmarks.timing import Latencies, latencies_of
 from mpi.domain.demographics import Demographics
 from mpi.domain.identifiers import RecordKey
@@ -63,8 +62,7 @@ def _row(name: str, found: Latencies) -> tuple[object, ...]:
 
 def questions_about(feeds: Path, count: int) -> list[tuple[RecordKey, Demographics]]:
     """Records of the region, as their sources would ask about them."""
-    versions = sorted(newest_versions(feeds).items())
-    chosen = random.Random(SEED).sample(versions, min(count, len(versions)))
+    chosen = some_newest_versions(feeds, count)
     return [(key, version.demographics) for key, version in chosen]
 
 
