@@ -72,7 +72,7 @@ class Service:
             MpiError: As the look-up does; StorageUnavailable if it cannot be audited.
         """
         answer = ask(
-            self.store,
+            self.writer,
             lambda unit: look_up(unit, self.index, *asked),
             action=action,
             recipient=recipient,
@@ -161,19 +161,19 @@ def served_by(app: FastAPI, service: Service) -> None:
     app.state.access = service.access or passing_access(ClientDirectory(service.store))
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-def _permit(request: Request) -> Permit:
+async def _permit(request: Request) -> Permit:
     permit: Permit = request.state.permit
     return permit
 
 
-def _recipient(request: Request) -> Recipient:
+async def _recipient(request: Request) -> Recipient:
     """Who is told: what the guard has permitted, and nothing that a caller says of itself."""
-    permit = _permit(request)
+    permit = await _permit(request)
     assert permit.principal is not None, "the guard lets nobody in without a token here"
     return Recipient(
         actor=permit.principal.client_id,

@@ -60,3 +60,15 @@ def loaded_region(people: int) -> Iterator[LoadedRegion]:
         report = load_folder(feeds, settings=settings, progress=clock)
         seconds = perf_counter() - began
         yield LoadedRegion(folder, settings, report, seconds, clock.seconds)
+
+
+@contextmanager
+def postgresql_region(feeds: Path) -> Iterator[str]:
+    """The URL of the same region on a PostgreSQL server of our own that keeps its promises."""
+    from tests.databases import postgresql_server
+
+    with postgresql_server(is_durable=True) as server:
+        server.prepare_template()
+        url = server.create_database()
+        load_folder(feeds, settings=Settings(database_url=url), progress=PhaseClock())
+        yield url

@@ -34,7 +34,7 @@ from mpi.standardise.record import standardise_demographics
 from mpi.storage.releases import Release, read_release, release_in_force
 
 PEOPLE = 2_000
-SPLINK_CALLS = 20
+SPLINK_CALLS = 6
 """`score_pair` is asked as a service would ask it, a pair a call; it takes long enough."""
 
 

@@ -82,6 +82,11 @@ class Outcome:
     """File name -> SVG."""
 
 
+def stand_alone(svg: str) -> str:
+    """A chart made for a page, with the namespace that a file of its own needs."""
+    return svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+
+
 def machine() -> dict[str, Any]:
     """Where and of what it was measured."""
     return {

@@ -65,9 +65,14 @@ def latencies_of(
         began = perf_counter_ns()
         ask(question)
         taken.append((perf_counter_ns() - began) / 1e6)
-    taken.sort()
+    return latencies_from(taken)
+
+
+def latencies_from(taken_ms: Sequence[float]) -> Latencies:
+    """Of calls that took so long; all zero if there was none."""
+    ordered = sorted(taken_ms) or [0.0]
 
     def at(share: float) -> float:
-        return taken[min(int(share * len(taken)), len(taken) - 1)]
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
-    return Latencies(at(0.50), at(0.95), at(0.99), len(taken))
+    return Latencies(at(0.50), at(0.95), at(0.99), len(taken_ms))

@@ -209,7 +209,7 @@ class MergeBody(BaseModel):
     into: Text = Field(description="Local id of another record of the same source.")
 
 
-def record_key(
+async def record_key(
     source: Annotated[str, Path(description="The source system, as its mapping names it.")],
     local_id: Annotated[
         str, Path(description="The source's own id; percent-encode `/`, `?`, `#` and `%`.")

@@ -83,13 +83,27 @@ def audit_disclosure(
     person_ids: Sequence[PersonId],
     *,
     at: datetime,
-    seen: Seen | None = None,
     detail: Mapping[str, int | str | bool] | None = None,
 ) -> None:
-    """Record what was asked and each person who was disclosed, before the answer leaves.
+    """Record a disclosure in a unit that writes; the answer may go once it has ended.
+
+    See `disclosure_events`.
+    """
+    add_audit_events(unit, disclosure_events(action, recipient, person_ids, at=at, detail=detail))
+
+
+def disclosure_events(
+    action: str,
+    recipient: Recipient,
+    person_ids: Sequence[PersonId],
+    *,
+    at: datetime,
+    seen: Seen | None = None,
+    detail: Mapping[str, int | str | bool] | None = None,
+) -> list[AuditEvent]:
+    """What was asked and each person who was disclosed, to be kept before the answer leaves.
 
     Args:
-        unit: A unit that writes; the answer may go once it has ended.
         action: What was done: `resolve_by_demographics`, `read_person`...
         recipient: Who was told.
         person_ids: Everyone who appears in the answer; nobody is recorded as such, too.
@@ -101,21 +115,18 @@ def audit_disclosure(
     common = {"persons_count": len(person_ids), **(detail or {})}
     if recipient.organisation:
         common["organisation"] = recipient.organisation
-    add_audit_events(
-        unit,
-        [
-            AuditEvent(
-                action=action,
-                actor=recipient.actor,
-                purpose=recipient.purpose,
-                request_id=recipient.request_id,
-                person_id=person_id,
-                recorded_at=at,
-                detail=common | _seen_detail(seen, person_id),
-            )
-            for person_id in told or [None]
-        ],
-    )
+    return [
+        AuditEvent(
+            action=action,
+            actor=recipient.actor,
+            purpose=recipient.purpose,
+            request_id=recipient.request_id,
+            person_id=person_id,
+            recorded_at=at,
+            detail=common | _seen_detail(seen, person_id),
+        )
+        for person_id in told or [None]
+    ]
 
 
 def _seen_detail(seen: Seen | None, person_id: PersonId | None) -> dict[str, Any]:

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from mpi.domain.identifiers import PersonId
 from mpi.limits import PAGE_ITEMS_MAX
-from mpi.storage.prepared import Row, insert_into
+from mpi.storage.prepared import Row, insert_into, rows_of_arrays
 from mpi.storage.tables import audit_event
-from mpi.storage.unit_of_work import UnitOfWork
+from mpi.storage.unit_of_work import BULK_LOCK, UnitOfWork, writing_alone
+from mpi.storage.writer import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,28 @@ class AuditEvent:
 def add_audit_events(unit: UnitOfWork, events: Sequence[AuditEvent]) -> None:
     """Append events, in order, perhaps none; they are part of the unit's transaction."""
     _ADD.run_many(unit, map(_row, events))
+
+
+def keep_audit_events(writer: Writer, events: Sequence[AuditEvent]) -> None:
+    """Append events in a transaction of their own; they are durable when this returns.
+
+    Every answer waits for it: SQLite commits those who wait together, and PostgreSQL, which does
+    that by itself, is asked once instead of four times.
+
+    Raises:
+        StorageUnavailable: If they were not kept; then there is no answer either.
+    """
+    if writer.store.is_sqlite:
+        writer.run(lambda unit, _locks: add_audit_events(unit, events))
+        return
+    with writing_alone(writer.store) as unit:
+        add_audit_events_alone(unit, events)
+
+
+def add_audit_events_alone(unit: UnitOfWork, events: Sequence[AuditEvent]) -> None:
+    """Append events in one statement of PostgreSQL that is fit to be a transaction by itself."""
+    columns = map(list, zip(*map(_row, events), strict=True))
+    unit.driver_run(_ADD_ALONE, dict(zip(_COLUMNS, columns, strict=True)))
 
 
 def list_audit_events(
@@ -81,8 +104,7 @@ _OF_PERSON: Final = (
     .order_by(audit_event.c.recorded_at.desc(), audit_event.c.number.desc())
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
-_ADD: Final = insert_into(
-    audit_event,
+_COLUMNS: Final = (
     "action",
     "actor",
     "purpose",
@@ -92,3 +114,10 @@ _ADD: Final = insert_into(
     "detail",
     "recorded_at",
 )
+_ADD: Final = insert_into(audit_event, *_COLUMNS)
+_ADD_ALONE: Final = (
+    f"WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared({BULK_LOCK})) "
+    f"INSERT INTO audit_event ({', '.join(_COLUMNS)}) "
+    f"SELECT told.* FROM locked, {rows_of_arrays(audit_event, _COLUMNS)} AS told"
+)
+"""Locked before any number is given out, as by every writer: the seals depend on it."""

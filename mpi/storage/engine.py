@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
+import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -27,6 +30,9 @@ BUSY_TIMEOUT_MS: Final = 5_000
 """Milliseconds that a writer waits for another writer of the same SQLite file."""
 CONNECT_TIMEOUT_S: Final = 5
 """Seconds in which PostgreSQL must answer a new connection."""
+RESTED_S: Final = 0.5
+"""PostgreSQL: seconds that a connection may rest in the pool and be trusted; servers restart."""
+_RESTING_SINCE: Final = "resting_since"
 POOL_CONNECTIONS_MAX: Final = 40
 """At least as many as the server has threads, so that none waits for a connection."""
 CACHE_KIB: Final = 65_536
@@ -58,6 +64,8 @@ class Store:
     engine: sa.Engine
     reader: sa.Engine
     """The same pool, for transactions that change nothing."""
+    single: sa.Engine
+    """The same pool, for statements each of which is a transaction."""
     gate: FileGate | None
     """Of a SQLite file."""
 
@@ -182,21 +190,42 @@ def _store(url: sa.URL) -> Store:
     gate = gate_of(str(url.database)) if is_sqlite else None
     if gate:
         gate.watch(engine)
-    return Store(engine, engine.execution_options(**options), gate)
+    reader = engine.execution_options(**options)
+    single = engine.execution_options(isolation_level="AUTOCOMMIT")
+    return Store(engine, reader, single, gate)
 
 
 def _engine(url: sa.URL) -> sa.Engine:
     if url.drivername == "sqlite":
         return _sqlite_engine(url)
     options = f"-c statement_timeout={int(STATEMENT_TIMEOUT_S * 1000)} -c timezone=UTC"
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         hide_parameters=True,
-        pool_pre_ping=True,
         pool_size=POOL_CONNECTIONS_MAX,
         max_overflow=0,
         connect_args={"options": options, "connect_timeout": CONNECT_TIMEOUT_S},
     )
+    sa.event.listen(engine, "checkin", _note_rest)
+    sa.event.listen(engine, "checkout", partial(_require_alive, engine.dialect))
+    return engine
+
+
+def _note_rest(_driver: object, record: Any) -> None:
+    record.info[_RESTING_SINCE] = monotonic()
+
+
+def _require_alive(dialect: sa.Dialect, driver: Any, record: Any, _proxy: object) -> None:
+    """Look whether a connection that has rested is still there, and all others with it if not.
+
+    One that was just in use is not looked at: that would be one more round trip for each request.
+    """
+    if monotonic() - record.info.get(_RESTING_SINCE, monotonic()) < RESTED_S:
+        return
+    try:
+        dialect.do_ping(driver)
+    except psycopg.Error as error:
+        raise sa.exc.InvalidatePoolError from error
 
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:

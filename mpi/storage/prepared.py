@@ -219,9 +219,8 @@ class PreparedWrite:
 
 def insert_into(table: sa.Table, *columns: str) -> PreparedWrite:
     """Insert rows with these columns, named alike in the parameters."""
-    many = (
-        f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM {_arrays(table, columns)}"
-    )
+    rows = rows_of_arrays(table, columns)
+    many = f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM {rows}"
     return PreparedWrite(sa.insert(table).values(_bound(table, columns)), *columns, many=many)
 
 
@@ -242,12 +241,12 @@ def delete_from(table: sa.Table, *columns: str) -> PreparedWrite:
     """Delete the rows in which these columns have the values of the parameters."""
     keys = [table.c[name] == value for name, value in _bound(table, columns).items()]
     same = " AND ".join(f"{table.name}.{name} = gone.{name}" for name in columns)
-    listed = f"{_arrays(table, columns)} AS gone ({', '.join(columns)})"
+    listed = f"{rows_of_arrays(table, columns)} AS gone ({', '.join(columns)})"
     many = f"DELETE FROM {table.name} USING {listed} WHERE {same}"
     return PreparedWrite(sa.delete(table).where(*keys), *columns, many=many)
 
 
-def _arrays(table: sa.Table, columns: Sequence[str]) -> str:
+def rows_of_arrays(table: sa.Table, columns: Sequence[str]) -> str:
     """Rows made of one array of values for each column."""
     types = [table.c[name].type.compile(_POSTGRESQL).split(" COLLATE")[0] for name in columns]
     listed = ", ".join(f"%({n})s::{t}[]" for n, t in zip(columns, types, strict=True))

@@ -116,6 +116,16 @@ def writing(store: Store) -> Iterator[UnitOfWork]:
         yield UnitOfWork(connection)
 
 
+@contextmanager
+def writing_alone(store: Store) -> Iterator[UnitOfWork]:
+    """A unit of PostgreSQL for one statement, which is a transaction: durable when it has run.
+
+    No BEGIN and no COMMIT go to the server; the statement has to take `BULK_LOCK` itself.
+    """
+    with storage_failures(), store.opened(), store.single.connect() as connection:
+        yield UnitOfWork(connection)
+
+
 def require_writable(unit: UnitOfWork) -> None:
     """Raise StorageUnavailable unless this unit, which writes, could commit something."""
     if (
