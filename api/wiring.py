@@ -9,13 +9,12 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Depends, FastAPI, Request
 
 from api.access import Access, open_access, passing_access
-from api.counters import count_candidates
+from api.outcomes import tell_of_act, tell_of_answer
 from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, SourceSystem, read_settings, read_source_systems
 from mpi.domain.identifiers import PersonId
 from mpi.domain.policy import Permit, Role
 from mpi.errors import Forbidden, InvalidInput, Unavailable
-from mpi.services.answers import Answer
 from mpi.services.ask import ask
 from mpi.services.behind import Behind, steps_behind
 from mpi.services.clients import Client, ClientDirectory, audit_grant
@@ -68,8 +67,7 @@ class Service:
             recipient=recipient,
             clock=self.clock,
         )
-        if isinstance(answer, Answer) and answer.candidates_count is not None:
-            count_candidates(answer.candidates_count)
+        tell_of_answer(answer)
         return answer
 
     def who_saw(self, person_id: PersonId, recipient: Recipient) -> list[AuditEvent]:
@@ -88,7 +86,9 @@ class Service:
 
     def act(self, use_case: Callable[..., Result], *said: Any, **options: Any) -> Result:
         """What came of a use case that writes: `use_case(writer, index, *said, clock=...)`."""
-        return use_case(self.writer, self.index, *said, clock=self.clock, **options)
+        result = use_case(self.writer, self.index, *said, clock=self.clock, **options)
+        tell_of_act(result)
+        return result
 
     def close(self) -> None:
         """Finish what was submitted and give the connections back."""

@@ -44,6 +44,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def init(database_url: DatabaseUrl = None) -> None:
     """Make the store and the signing keys of an installation; what is there already stays."""
+    from mpi.services.log_key import create_log_key
     from mpi.services.signing_keys import create_keys
     from mpi.storage.engine import create_store
 
@@ -51,6 +52,7 @@ def init(database_url: DatabaseUrl = None) -> None:
     create_store(settings.database_url).close()
     folder = keys_folder_of(settings)
     is_new = create_keys(folder)
+    create_log_key(folder)
     typer.echo("The store is ready.")
     typer.echo(f"{'New signing keys' if is_new else 'The signing keys'} are in {folder}.")
 
@@ -131,6 +133,15 @@ def rotate(database_url: DatabaseUrl = None) -> None:
 
     kid = rotate_keys(keys_folder_of(chosen_settings(database_url)))
     typer.echo(f"Tokens are signed with key {kid} from now on.")
+
+
+@_keys.command(name="replace-log-key", epilog=example("mpi keys replace-log-key"))
+def replace_log_key(database_url: DatabaseUrl = None) -> None:
+    """Make the log's references to persons untraceable; restart the server to use the new key."""
+    from mpi.services.log_key import replace_log_key as replace
+
+    replace(keys_folder_of(chosen_settings(database_url)))
+    typer.echo("References in logs until now lead to nobody any more. Restart the server.")
 
 
 def token(
