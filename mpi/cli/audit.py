@@ -26,18 +26,26 @@ def add_commands(app: typer.Typer) -> None:
 
 
 @_commands.command(epilog=example("mpi audit verify", "mpi audit verify --json"))
-def verify(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
+def verify(
+    as_json: AsJson = False,
+    restored: Annotated[
+        bool, typer.Option("--restored", help="The store is a backup's: it may end earlier.")
+    ] = False,
+    database_url: DatabaseUrl = None,
+) -> None:
     """Find every event that was altered, removed, added or moved since it was sealed.
 
     Seals first what is not sealed yet. Compares with the roots copied to audit_roots_file too, if
-    that is set. Ends with status 1 if anything is not as it was.
+    that is set. Ends with status 1 if anything is not as it was. A restored backup is not sealed
+    first, and roots that are later than its last seal are not missed.
     """
     from mpi.clock import SystemClock
     from mpi.services.audit_seal import seal_audit, verify_audit
 
     settings, store = chosen_settings(database_url), chosen_store(database_url)
-    seal_audit(store, clock=SystemClock())
-    found = verify_audit(store, settings.audit_roots_file)
+    if not restored:
+        seal_audit(store, clock=SystemClock())
+    found = verify_audit(store, settings.audit_roots_file, is_restored=restored)
     typer.echo(json.dumps(_view(found)) if as_json else _words(found))
     if found.findings_count:
         raise typer.Exit(FOUND_STATUS)
@@ -108,6 +116,12 @@ def reference(
     with writing(chosen_store(database_url)) as unit:
         audit_disclosure(unit, "refer_to_log", recipient, [person_id], at=now)
     typer.echo(person_reference(person_id, month=month or f"{now:%Y-%m}", secret=secret))
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """What a table shows of a user and of records."""
+    user = row["user"] or {}
+    return {"user": list(user.values()), "seen": sorted(row["seen"])}
 
 
 def _view(found: Verification) -> dict[str, Any]:
