@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Request
 
 from api.access import Access, open_access, passing_access
 from api.outcomes import tell_of_act, tell_of_answer
+from api.recipients import recipient_of
 from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, SourceSystem, read_settings, read_source_systems
 from mpi.domain.identifiers import PersonId
-from mpi.domain.policy import Permit, Role
-from mpi.errors import Forbidden, InvalidInput, Unavailable
+from mpi.domain.policy import Permit
+from mpi.errors import Forbidden, Unavailable
 from mpi.services.ask import ask
 from mpi.services.behind import Behind, steps_behind
 from mpi.services.clients import Client, ClientDirectory, audit_grant
@@ -32,10 +33,6 @@ from mpi.storage.unit_of_work import reading, require_writable, writing
 from mpi.storage.writer import Writer
 
 Result = TypeVar("Result")
-
-PURPOSE_HEADER: Final = "x-purpose-of-use"
-PURPOSES: Final = frozenset({"TREAT", "ETREAT", "BTG", "HOPERAT", "PATRQT", "HSYSADMIN"})
-"""Codes of HL7 v3 PurposeOfUse that an index answers for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,29 +149,6 @@ def _permit(request: Request) -> Permit:
     return permit
 
 
-def _recipient(request: Request) -> Recipient:
-    """Who is told: what the guard has permitted, and nothing that a caller says of itself."""
-    permit = _permit(request)
-    assert permit.principal is not None, "the guard lets nobody in without a token here"
-    return Recipient(
-        actor=permit.principal.client_id,
-        purpose=_purpose(request, permit.principal.roles),
-        request_id=request.state.request_id,
-        organisation=permit.principal.organisation,
-        duties=permit.duties,
-    )
-
-
-def _purpose(request: Request, roles: frozenset[Role]) -> str:
-    """What for, as the caller states it; else what its role is there for."""
-    stated = request.headers.get(PURPOSE_HEADER)
-    if stated is None:
-        return "TREAT" if Role.VIEW in roles else "HOPERAT"
-    if stated not in PURPOSES:
-        raise InvalidInput(f"{PURPOSE_HEADER}: must be one of {', '.join(sorted(PURPOSES))}")
-    return stated
-
-
 def require_source(permit: Permit, source: str) -> None:
     """Raise Forbidden unless records of a source system named in a body may be acted on."""
     if not permit.allows_source(source):
@@ -182,5 +156,5 @@ def require_source(permit: Permit, source: str) -> None:
 
 
 Served = Annotated[Service, Depends(_service)]
-Told = Annotated[Recipient, Depends(_recipient)]
+Told = Annotated[Recipient, Depends(recipient_of)]
 Permitted = Annotated[Permit, Depends(_permit)]

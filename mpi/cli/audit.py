@@ -87,7 +87,7 @@ def who_saw(
     if as_json:
         typer.echo(json.dumps(rows))
     else:
-        print_rows([row | {"seen": sorted(row["seen"])} for row in rows])
+        print_rows([row | _flat(row) for row in rows])
 
 
 @_commands.command(epilog=example("mpi audit reference PQ9NTQMG6VPA28 --month 2026-11"))

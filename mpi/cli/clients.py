@@ -29,6 +29,12 @@ ClientId = Annotated[str, typer.Argument(help="The client's id.", show_default=F
 Roles = Annotated[
     list[Role], typer.Option("--role", help="What it may do; may be given more than once.")
 ]
+Jwks = Annotated[
+    Path,
+    typer.Option(
+        help="Its public keys, as a JWKS.", exists=True, dir_okay=False, show_default=False
+    ),
+]
 Organisation = Annotated[
     str, typer.Option("--organisation", help="ODS code of its organisation.", show_default=False)
 ]
@@ -66,12 +72,7 @@ def add(
     client_id: ClientId,
     roles: Roles,
     organisation: Organisation,
-    jwks: Annotated[
-        Path,
-        typer.Option(
-            help="Its public keys, as a JWKS.", exists=True, dir_okay=False, show_default=False
-        ),
-    ],
+    jwks: Jwks,
     sources: Annotated[
         list[str] | None,
         typer.Option("--source", help="A source system of its own, beside those of its ODS code."),
@@ -95,6 +96,19 @@ def add(
     with writing(chosen_store(database_url)) as unit:
         register_client(unit, added, actor=_actor())
     typer.echo(f"{client_id} may ask for tokens.")
+
+
+@_clients.command(epilog=example("mpi client keys dch-engine --jwks keys.json"))
+def keys(client_id: ClientId, jwks: Jwks, database_url: DatabaseUrl = None) -> None:
+    """Exchange a client's public keys; to change over without a gap, list old and new first."""
+    from mpi.services.assertions import checked_jwks
+    from mpi.services.clients import exchange_keys
+    from mpi.storage.unit_of_work import writing
+
+    exchanged = checked_jwks(_read_json(jwks))
+    with writing(chosen_store(database_url)) as unit:
+        exchange_keys(unit, client_id, exchanged, actor=_actor(), at=_now())
+    typer.echo(f"{client_id} signs with {', '.join(key['kid'] for key in exchanged)} from now on.")
 
 
 @_clients.command(name="list", epilog=example("mpi client list --json"))

@@ -117,6 +117,19 @@ def test_what_breaks_a_rule_is_refused_in_one_sentence(run, tmp_path, words, sta
     assert (ended, out, err.count("\n")) == (status, "", 1)
 
 
+def test_a_client_s_keys_are_exchanged(run, tmp_path):
+    run("init")
+    given = ["--role", "view", "--organisation", "RBD", "--jwks", jwks(tmp_path)]
+    assert run("client", "add", "portal", *given)[0] == 0
+    key = ECKey.generate_key("P-384", {"kid": "k2"}, private=True)
+    new = tmp_path / "new.json"
+    new.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
+    assert run("client", "keys", "portal", "--jwks", str(new))[0] == 0
+    (told,) = json.loads(run("client", "list", "--json")[1])
+    assert (told["key_ids"], told["roles"]) == (["k2"], ["view"])
+    assert run("client", "keys", "nobody", "--jwks", str(new))[0] == 3
+
+
 def test_without_keys_there_is_no_token(run, tmp_path):
     run("store", "init")
     status, _, err = run("token", "--role", "view", "--organisation", "RBD")
