@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from api.errors import PROBLEM_JSON
 from api.guard import guarded_routes
+from api.recipients import header_parameters
 from api.v1.schemas import Problem
 from mpi.domain.policy import POLICY
 
@@ -70,3 +71,5 @@ def _declare(operation: dict[str, Any], *, is_public: bool) -> None:
             continue
         responses.setdefault(status, {"description": words, "content": _PROBLEM})
     operation["security"] = [] if is_public else [{_SCHEME: []}]
+    if not is_public:
+        operation.setdefault("parameters", []).extend(header_parameters())

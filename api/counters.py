@@ -29,6 +29,14 @@ CANDIDATES: Final = Histogram(
 )
 
 
+REGISTRATIONS: Final = Counter(
+    "mpi_registrations", "What became of statements about records", ("outcome",), registry=_REGISTRY
+)
+LOOK_UPS: Final = Counter(
+    "mpi_look_ups", "How questions about people were answered", ("outcome",), registry=_REGISTRY
+)
+
+
 def count_request(action: str, status: int, seconds: float) -> None:
     """Count an answered request, in the process's own registry or in its file.
 
@@ -44,6 +52,16 @@ def count_request(action: str, status: int, seconds: float) -> None:
 def count_candidates(count: int) -> None:
     """Count a look-up by the records that were scored for it."""
     CANDIDATES.observe(count)
+
+
+def count_registration(outcome: str) -> None:
+    """Count a statement by what became of it: `new`, `linked`... or `refused`."""
+    REGISTRATIONS.labels(outcome).inc()
+
+
+def count_look_up(outcome: str) -> None:
+    """Count a question by the grade of its best answer, `by_id` or `nobody`."""
+    LOOK_UPS.labels(outcome).inc()
 
 
 def counted() -> bytes:

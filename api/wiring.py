@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Request
 
 from api.access import Access, open_access, passing_access
-from api.counters import count_candidates
+from api.outcomes import tell_of_act, tell_of_answer
+from api.recipients import recipient_of
 from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, SourceSystem, read_settings, read_source_systems
 from mpi.domain.identifiers import PersonId
-from mpi.domain.policy import Permit, Role
-from mpi.errors import Forbidden, InvalidInput, Unavailable
-from mpi.services.answers import Answer
+from mpi.domain.policy import Permit
+from mpi.errors import Forbidden, Unavailable
 from mpi.services.ask import ask
 from mpi.services.behind import Behind, steps_behind
 from mpi.services.clients import Client, ClientDirectory, audit_grant
@@ -33,10 +33,6 @@ from mpi.storage.unit_of_work import reading, require_writable, writing
 from mpi.storage.writer import Writer
 
 Result = TypeVar("Result")
-
-PURPOSE_HEADER: Final = "x-purpose-of-use"
-PURPOSES: Final = frozenset({"TREAT", "ETREAT", "BTG", "HOPERAT", "PATRQT", "HSYSADMIN"})
-"""Codes of HL7 v3 PurposeOfUse that an index answers for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +74,7 @@ class Service:
             recipient=recipient,
             clock=self.clock,
         )
-        if isinstance(answer, Answer) and answer.candidates_count is not None:
-            count_candidates(answer.candidates_count)
+        tell_of_answer(answer)
         return answer
 
     def who_saw(self, person_id: PersonId, recipient: Recipient) -> list[AuditEvent]:
@@ -98,7 +93,9 @@ class Service:
 
     def act(self, use_case: Callable[..., Result], *said: Any, **options: Any) -> Result:
         """What came of a use case that writes: `use_case(writer, index, *said, clock=...)`."""
-        return use_case(self.writer, self.index, *said, clock=self.clock, **options)
+        result = use_case(self.writer, self.index, *said, clock=self.clock, **options)
+        tell_of_act(result)
+        return result
 
     def close(self) -> None:
         """Finish what was submitted and give the connections back."""
@@ -171,29 +168,6 @@ async def _permit(request: Request) -> Permit:
     return permit
 
 
-async def _recipient(request: Request) -> Recipient:
-    """Who is told: what the guard has permitted, and nothing that a caller says of itself."""
-    permit = await _permit(request)
-    assert permit.principal is not None, "the guard lets nobody in without a token here"
-    return Recipient(
-        actor=permit.principal.client_id,
-        purpose=_purpose(request, permit.principal.roles),
-        request_id=request.state.request_id,
-        organisation=permit.principal.organisation,
-        duties=permit.duties,
-    )
-
-
-def _purpose(request: Request, roles: frozenset[Role]) -> str:
-    """What for, as the caller states it; else what its role is there for."""
-    stated = request.headers.get(PURPOSE_HEADER)
-    if stated is None:
-        return "TREAT" if Role.VIEW in roles else "HOPERAT"
-    if stated not in PURPOSES:
-        raise InvalidInput(f"{PURPOSE_HEADER}: must be one of {', '.join(sorted(PURPOSES))}")
-    return stated
-
-
 def require_source(permit: Permit, source: str) -> None:
     """Nothing, if records of a source system named in a body may be acted on.
 
@@ -205,5 +179,5 @@ def require_source(permit: Permit, source: str) -> None:
 
 
 Served = Annotated[Service, Depends(_service)]
-Told = Annotated[Recipient, Depends(_recipient)]
+Told = Annotated[Recipient, Depends(recipient_of)]
 Permitted = Annotated[Permit, Depends(_permit)]

@@ -251,12 +251,21 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = []
 
 
+class UserView(BaseModel):
+    """On whose behalf a client asked, as the client named them."""
+
+    id: str
+    role: str
+    organisation: str = Field(description="ODS code.")
+
+
 class Disclosure(BaseModel):
     """One time that a person's records were shown, or that something was done about them."""
 
     recorded_at: datetime
     actor: str = Field(description="The client, command or source system.")
     organisation: str | None = Field(description="ODS code of the client's organisation.")
+    user: UserView | None = None
     purpose: str
     action: str
     person_id: str | None = Field(description="The id under which they were shown then.")

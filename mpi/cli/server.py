@@ -91,11 +91,13 @@ def _prepare_keys(settings: Settings, *, is_local: bool) -> None:
     from mpi.cli.clients import DEMO_ORGANISATION, local_token
     from mpi.config import read_source_systems
     from mpi.domain.policy import Role
+    from mpi.services.log_key import create_log_key
     from mpi.services.signing_keys import create_keys, open_keys
 
     folder = keys_folder_of(settings)
     if is_local:
         create_keys(folder, is_demo=True)
+        create_log_key(folder)
     if not open_keys(folder).current().is_demo:
         return
     if not is_local:

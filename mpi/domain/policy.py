@@ -39,6 +39,8 @@ class Duty(StrEnum):
     """Only records of source systems that are the client's own."""
     UNIQUE_MATCH = "unique_match"
     """Of a search only the one certain match, else nobody: no list of strangers."""
+    NAMED_USER = "named_user"
+    """Only on behalf of a user whom the client names: who looks is not the portal."""
 
 
 class Refusal(StrEnum):
@@ -113,11 +115,14 @@ class Rule:
 _NONE: Final[frozenset[Duty]] = frozenset()
 _OWN: Final = frozenset({Duty.OWN_SOURCES})
 _UNIQUE: Final = frozenset({Duty.UNIQUE_MATCH})
-_SEEKERS: Final = {Role.INTEGRATION: _UNIQUE, Role.VIEW: _UNIQUE, Role.STEWARD: _NONE}
-_READERS: Final = {Role.INTEGRATION: _NONE, Role.VIEW: _NONE, Role.STEWARD: _NONE}
+_FOR_USER: Final = frozenset({Duty.NAMED_USER})
+_SEEKERS: Final = {Role.INTEGRATION: _UNIQUE, Role.VIEW: _UNIQUE | _FOR_USER, Role.STEWARD: _NONE}
+_READERS: Final = {Role.INTEGRATION: _NONE, Role.VIEW: _FOR_USER, Role.STEWARD: _NONE}
 _OWNERS: Final = {Role.INTEGRATION: _OWN}
 _STEWARDS: Final = {Role.STEWARD: _NONE}
-_FOLLOWERS: Final = _READERS | {Role.AUDITOR: _NONE}
+_FOLLOWERS: Final[Mapping[Role, frozenset[Duty]]] = {
+    role: _NONE for role in Role if role is not Role.ADMINISTRATOR
+}
 _STATERS: Final = {Role.INTEGRATION: _NONE, Role.STEWARD: _NONE}
 
 POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
@@ -142,7 +147,7 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
         "read_source_record": Rule(
             what="read one source record",
             shows_people=True,
-            roles={Role.INTEGRATION: _OWN, Role.VIEW: _NONE, Role.STEWARD: _NONE},
+            roles={Role.INTEGRATION: _OWN, Role.VIEW: _FOR_USER, Role.STEWARD: _NONE},
         ),
         "explain": Rule(
             what="read why two records are one person's", roles=_STEWARDS, shows_people=True
@@ -243,6 +248,7 @@ def policy_page() -> str:
         "",
         "* **own**: only records of source systems that are the client's own.",
         "* **unique**: of a search only the one certain match, else nobody.",
+        "* **user**: only for a user whom the client names in the request.",
         "",
         f"| {' | '.join(head)} |",
         f"|{' --- |' * len(head)}",
@@ -262,7 +268,7 @@ def _cell(rule: Rule, role: Role) -> str:
         return "yes"
     if role not in rule.roles:
         return "-"
-    words = {Duty.OWN_SOURCES: "own", Duty.UNIQUE_MATCH: "unique"}
+    words = {Duty.OWN_SOURCES: "own", Duty.UNIQUE_MATCH: "unique", Duty.NAMED_USER: "user"}
     return ", ".join(words[duty] for duty in sorted(rule.roles[role])) or "yes"
 
 

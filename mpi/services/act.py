@@ -126,6 +126,8 @@ def _audit(
     """One row for each record that was stated, and one for each other person that was changed."""
     told = [(relinked.person_of.get(record), record) for record in keys]
     named = {person_id for person_id, _ in told}
+    decided = {"decision": cause.decision} if cause.decision is not None else {}
+    detail = act.recipient.detail | decided
     changed = {*relinked.created, *relinked.merged, *relinked.merged.values()} - named
     add_audit_events(
         unit,
@@ -138,7 +140,7 @@ def _audit(
                 person_id=person_id,
                 record=record,
                 recorded_at=cause.at,
-                detail={"decision": cause.decision} if cause.decision is not None else {},
+                detail=detail,
             )
             for person_id, record in [*told, *((person_id, None) for person_id in sorted(changed))]
         ],

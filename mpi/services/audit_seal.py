@@ -133,7 +133,9 @@ def copy_roots(store: Store, path: Path) -> int:
     return appended
 
 
-def verify_audit(store: Store, roots: Path | None = None) -> Verification:
+def verify_audit(
+    store: Store, roots: Path | None = None, *, is_restored: bool = False
+) -> Verification:
     """Check every event against its seal, and every seal against the one before.
 
     Memory does not grow with the trail: a few seals are looked at at a time.
@@ -141,6 +143,7 @@ def verify_audit(store: Store, roots: Path | None = None) -> Verification:
     Args:
         store: Holds the trail.
         roots: The file to which roots were copied, if there is one.
+        is_restored: The store is a backup's: roots of later seals do not make it suspect.
 
     Raises:
         StorageUnavailable: If the store cannot be read now.
@@ -155,7 +158,7 @@ def verify_audit(store: Store, roots: Path | None = None) -> Verification:
             found.add(FindingKind.ROOT, seal.number)
         last_event, found.last_chain = seal.last_event, seal.chain
         found.seals_count += 1
-    for number in sorted(copied):
+    for number in () if is_restored else sorted(copied):
         found.add(FindingKind.ROOT, number)
     found.unsealed_count = _count_after(store, last_event)
     return found

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from mpi.domain.policy import STANDS_ALONE, Principal, Role
 from mpi.errors import InvalidInput, Unauthenticated
@@ -20,6 +20,7 @@ from mpi.storage.clients import (
     find_client,
     get_client,
     list_sources_of,
+    replace_keys,
 )
 from mpi.storage.engine import Store
 from mpi.storage.unit_of_work import UnitOfWork, reading
@@ -29,6 +30,7 @@ __all__ = [
     "ClientDirectory",
     "audit_grant",
     "check_roles",
+    "exchange_keys",
     "local_client",
     "register_client",
     "switch_client",
@@ -131,6 +133,15 @@ def switch_client(unit: UnitOfWork, client_id: str, *, actor: str, at: datetime,
     disable_client(unit, client_id, at=None if on else at)
     action = "enable_client" if on else "disable_client"
     _audit(unit, action, get_client(unit, client_id), actor, at=at)
+
+
+def exchange_keys(
+    unit: UnitOfWork, client_id: str, keys: tuple[dict[str, Any], ...], *, actor: str, at: datetime
+) -> None:
+    """Let a client sign with these keys from now on, and with none that it had. Raises
+    UnknownClient."""
+    replace_keys(unit, client_id, keys)
+    _audit(unit, "exchange_keys", get_client(unit, client_id), actor, at=at)
 
 
 def local_client(

@@ -7,7 +7,7 @@ restricted records will take fields, records and persons out of answers here too
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, cast
 
@@ -31,6 +31,16 @@ Disclosable = TypeVar("Disclosable", bound=Disclosing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndUser:
+    """A person on whose behalf a client asks, as the client names them."""
+
+    id: str
+    role: str
+    organisation: str
+    """ODS code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
     """Who is told, and what for.
 
@@ -44,6 +54,13 @@ class Recipient:
     """ODS code."""
     duties: frozenset[Duty] = frozenset()
     """What the permission to ask is bound to."""
+    user: EndUser | None = None
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """What the trail keeps of a recipient beside actor, purpose and request."""
+        kept: dict[str, Any] = {"organisation": self.organisation} if self.organisation else {}
+        return kept | ({"user": asdict(self.user)} if self.user else {})
 
 
 def disclosed(answer: Disclosable, recipient: Recipient) -> Disclosable:
@@ -112,9 +129,7 @@ def disclosure_events(
         detail: Counts and how was asked; never a value of demographics.
     """
     told: list[PersonId | None] = [*dict.fromkeys(person_ids)]
-    common = {"persons_count": len(person_ids), **(detail or {})}
-    if recipient.organisation:
-        common["organisation"] = recipient.organisation
+    common = {"persons_count": len(person_ids), **recipient.detail, **(detail or {})}
     return [
         AuditEvent(
             action=action,

@@ -10,7 +10,6 @@ Source: RFC 7517 (JWK), RFC 7518 for ES256: ECDSA with P-256 and SHA-256.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import time
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from typing import Any, Final
 from joserfc.jwk import ECKey
 
 from mpi.errors import InvalidSettings
+from mpi.services.key_files import require_secret, write_secret
 
 KEYS_FILE: Final = "signing-keys.json"
 ALGORITHM: Final = "ES256"
@@ -100,10 +100,7 @@ def open_keys(folder: Path) -> SigningKeys:
         InvalidSettings: If there are none, they cannot be read, or others than their owner may
             read them.
     """
-    if not (folder / KEYS_FILE).is_file():
-        raise InvalidSettings("keys_folder: it holds no signing keys; make them with mpi init")
-    if (folder / KEYS_FILE).stat().st_mode & 0o077:
-        raise InvalidSettings(f"keys_folder: {KEYS_FILE} must be readable by its owner alone")
+    require_secret(folder / KEYS_FILE, "signing keys")
     return SigningKeys(folder, _read(folder), _stamp(folder))
 
 
@@ -121,7 +118,6 @@ def create_keys(folder: Path, *, is_demo: bool = False) -> bool:
     has_keys = (folder / KEYS_FILE).is_file()
     if has_keys and (is_demo or not _read(folder).is_demo):
         return False
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _write(folder, KeyRing((_new_key(), _new_key()), is_demo))
     return True
 
@@ -157,18 +153,11 @@ def _read(folder: Path) -> KeyRing:
 
 
 def _write(folder: Path, ring: KeyRing) -> None:
-    """All or nothing, so that no worker reads half a file."""
     content: Mapping[str, Any] = {
         "is_demo": ring.is_demo,
         "keys": [key.as_dict(private=True) for key in ring.keys],
     }
-    new = folder / f".{KEYS_FILE}.{secrets.token_hex(4)}"
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(folder / KEYS_FILE)
+    write_secret(folder / KEYS_FILE, json.dumps(content))
 
 
 def _stamp(folder: Path) -> tuple[int, int] | None:

@@ -56,6 +56,7 @@ def disclosure_view(event: AuditEvent) -> dict[str, Any]:
         "recorded_at": event.recorded_at.isoformat(),
         "actor": event.actor,
         "organisation": event.detail.get("organisation"),
+        "user": event.detail.get("user"),
         "purpose": event.purpose,
         "action": event.action,
         "person_id": event.person_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -79,6 +80,12 @@ def list_sources_of(unit: UnitOfWork, organisation: str) -> frozenset[str]:
     return frozenset(row.source for row in unit.rows(_SOURCES, organisation=organisation))
 
 
+def replace_keys(unit: UnitOfWork, client_id: str, keys: Sequence[dict[str, Any]]) -> None:
+    """Let a client sign with these keys and no others. Raises UnknownClient."""
+    get_client(unit, client_id)
+    unit.connection.execute(_REPLACE_KEYS, {"client_id": client_id, "keys": _jwks(keys)})
+
+
 def use_assertion(unit: UnitOfWork, client_id: str, jti: str, *, expires_at: datetime) -> None:
     """Note that an assertion was used; `jti` is the claim of RFC 7519.
 
@@ -100,10 +107,14 @@ def _row(added: Client) -> dict[str, Any]:
         "organisation": added.organisation,
         "roles": orjson.dumps(sorted(added.roles)).decode(),
         "sources": orjson.dumps(sorted(added.sources)).decode(),
-        "jwks": orjson.dumps({"keys": added.keys}).decode(),
+        "jwks": _jwks(added.keys),
         "registered_at": added.registered_at,
         "disabled_at": added.disabled_at,
     }
+
+
+def _jwks(keys: Sequence[dict[str, Any]]) -> str:
+    return orjson.dumps({"keys": list(keys)}).decode()
 
 
 def _client(row: Any) -> Client:
@@ -124,6 +135,11 @@ _DISABLE: Final = (
     sa.update(client)
     .where(client.c.id == sa.bindparam("client_id"))
     .values(disabled_at=sa.bindparam("at", type_=client.c.disabled_at.type))
+)
+_REPLACE_KEYS: Final = (
+    sa.update(client)
+    .where(client.c.id == sa.bindparam("client_id"))
+    .values(jwks=sa.bindparam("keys", type_=sa.Text()))
 )
 _SOURCES: Final = sa.select(source_system.c.source).where(
     source_system.c.ods_code == sa.bindparam("organisation")

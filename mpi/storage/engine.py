@@ -51,6 +51,12 @@ _POSTGRESQL_READER: Final[dict[str, Any]] = {
     "postgresql_readonly": True,
 }
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+SERVES_SINCE: Final = "0001"
+"""Programs of this revision and later work on the newest schema: migrations only add. A release
+that takes something away raises it (`docs/decisions/0005`)."""
+REVISION_TABLE: Final = "schema_revision"
+"""Where the schema stands. `alembic_version`, which the first programs compare with their own
+revision, says since which one the store can be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ def create_store(url: str) -> Store:
     with _closed_on_failure(store), store.opened(), store.engine.begin() as connection:
         if _revision(connection) is None:
             command.upgrade(_alembic(connection), "head")
+            _write_contract(connection)
         _check_revision(connection)
     return store
 
@@ -150,10 +157,13 @@ def upgrade_store(url: str, revision: str = "head") -> None:
     store = _store(parsed_url(url))
     with _closed_on_failure(store), store.opened(), store.engine.begin() as connection:
         config = _alembic(connection)
+        if _revision(connection) is None and (found := _contract(connection)):
+            command.stamp(config, found)  # Its program knew of one table only.
         if revision == "base":
             command.downgrade(config, revision)
         else:
             command.upgrade(config, revision)
+        _write_contract(connection)
     store.close()
 
 
@@ -276,13 +286,39 @@ def _alembic(connection: sa.Connection) -> Config:
 
 
 def _revision(connection: sa.Connection) -> str | None:
+    options = {"version_table": REVISION_TABLE}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def _contract(connection: sa.Connection) -> str | None:
+    """Since which program's revision the store can be used."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _check_revision(connection: sa.Connection) -> None:
+def _write_contract(connection: sa.Connection) -> None:
     found = _revision(connection)
+    for statement in _CONTRACT:
+        connection.execute(sa.text(statement))
+    if found:
+        since = {"since": min(found, SERVES_SINCE)}
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES (:since)"), since)
+
+
+def _check_revision(connection: sa.Connection) -> None:
+    """Revisions are numbered, so that they can be compared."""
+    since = _contract(connection)
+    found = _revision(connection) or since
     wanted = ScriptDirectory(str(MIGRATIONS)).get_current_head()
-    if found is None:
+    assert wanted, "there are migrations"
+    if since is None or found is None:
         raise WrongSchema("store: it holds no index yet; load it first with `mpi load`")
-    if found != wanted:
-        raise WrongSchema(f"store: its schema has version {found}, this program needs {wanted}")
+    if not since <= wanted <= found:
+        wrong = max(since, found) if since > wanted else found
+        raise WrongSchema(f"store: its schema has version {wrong}, this program needs {wanted}")
+
+
+_CONTRACT: Final = (
+    "CREATE TABLE IF NOT EXISTS alembic_version "
+    "(version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)",
+    "DELETE FROM alembic_version",
+)

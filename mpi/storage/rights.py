@@ -11,7 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from mpi.errors import InvalidInput
-from mpi.storage.engine import Store
+from mpi.storage.engine import REVISION_TABLE, Store
 from mpi.storage.trust_tables import METADATA
 from mpi.storage.unit_of_work import writing
 
@@ -51,6 +51,6 @@ def _statements(role: str) -> list[str]:
         f"REVOKE ALL ON {', '.join(tables)} FROM {role}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(changeable)} TO {role}",
         f"GRANT SELECT, INSERT ON {', '.join(sorted(APPEND_ONLY))} TO {role}",
-        f"GRANT SELECT ON alembic_version TO {role}",
+        f"GRANT SELECT ON alembic_version, {REVISION_TABLE} TO {role}",
         f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
     ]
