@@ -18,7 +18,7 @@ import duckdb
 
 from mpi.linkage.model import Model
 
-PRIOR_VALUES: Final = 0.3
+PRIOR_VALUES: Final = 1.0
 """The prior weighs as much as this many people for each value that a field would have if all its
 values were equally common."""
 CHANCE_PAIRS: Final = 3.0

@@ -41,6 +41,7 @@ class Contacts:
     mobile: Texts
     mobile_before: Texts
     email: Texts
+    email_before: Texts
     title: Texts
     ethnic: Texts
     language: Texts
@@ -60,6 +61,8 @@ def draw_contacts(
         mobile=_mobiles(random.random(len(age)) < np.interp(age, *MOBILE_BY_AGE), random),
         mobile_before=_mobiles(random.random(len(age)) < 0.5, random),
         email=_emails(members, named, age, random),
+        # Of its own generator, so that nothing else of the region depends on it.
+        email_before=_emails(members, named, age, random.spawn(1)[0]),
         title=_titles(members, named, age, random),
         ethnic=ethnic,
         language=language,

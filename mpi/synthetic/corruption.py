@@ -140,6 +140,16 @@ def postcode_slip(text: str, kind: float, where: float) -> str:
     return f"{outward} {inward[:at]}{wrong}{inward[at + 1 :]}"
 
 
+def mailbox_slip(text: str, kind: float, where: float) -> str:
+    """A slip of the key before the @: a wrong domain comes back, and is corrected."""
+    mailbox, at, domain = text.partition("@")
+    return slip_of_key(mailbox, kind, where) + at + domain
+
+
+def first_word(text: str, _kind: float, _where: float) -> str:
+    return text.partition(" ")[0]
+
+
 def abbreviated_street(text: str, kind: float, _where: float) -> str:
     """`Rd` for Road and the like."""
     for long, short in STREET_WORDS:

@@ -69,6 +69,7 @@ class Population:
     mobile: Texts
     mobile_before: Texts
     email: Texts
+    email_before: Texts
     title: Texts
     ethnic: Texts
     language: Texts

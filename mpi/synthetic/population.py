@@ -92,6 +92,7 @@ def make_population(people: int, random: Generator) -> tuple[Population, Dwellin
         mobile=reached.mobile,
         mobile_before=reached.mobile_before,
         email=reached.email,
+        email_before=reached.email_before,
         title=reached.title,
         ethnic=reached.ethnic,
         language=reached.language,

@@ -24,6 +24,10 @@ class Slips:
         """Factor on the odds of each record's errors."""
         self.random = random
 
+    def apart(self) -> Slips:
+        """The same levels with a generator of its own: what it draws moves nothing else."""
+        return Slips(self.level, self.random.spawn(1)[0])
+
     def hit(self, group: str, kind: str, among: Flags | None = None) -> Integers:
         """Indexes of the records that this error befalls, ascending.
 

@@ -37,6 +37,7 @@ def write_names(
     columns = _true_names(spec, population, holding, slips)
     given, family = columns["given"], columns["family"]
     _misname(columns, population.known_as[who], slips)
+    _miswrite_middles(columns["middle"], slips.apart())
     for kind, slip in (("slip", corruption.family_slip), ("compound", corruption.rewrite_compound)):
         slips.befall(family, "family", kind, slip)
     at = slips.hit("family", "another")
@@ -88,6 +89,17 @@ def _misname(columns: Columns, known_as: Texts, slips: Slips) -> None:
     middle[at] = None
     at = slips.hit("given", "another")
     given[at] = given[slips.random.integers(0, len(given), len(at))]
+
+
+def _miswrite_middles(middle: Texts, slips: Slips) -> None:
+    """What clerks ask for last: misspelt like forenames, shortened more often."""
+    slips.befall(middle, "middle", "slip", corruption.slip_of_key)
+    slips.befall(middle, "middle", "spelling", corruption.another_spelling)
+    at = slips.hit("middle", "another", middle.astype(bool))
+    middle[at] = middle[slips.random.integers(0, len(middle), len(at))]
+    has_several = np.array([" " in (text or "") for text in middle])
+    slips.apply(middle, slips.hit("middle", "first_only", has_several), corruption.first_word)
+    slips.befall(middle, "middle", "initial", corruption.initial)
 
 
 def _follow_other_customs(
