@@ -91,7 +91,7 @@ def relink(
     Raises:
         MustRetry: If more is touched than was locked; the writer begins again.
     """
-    world = _locked_world(unit, index, locks, seeds)
+    world = _locked_world(unit, index, locks, seeds, stated)
     judged = judge(world, index)
     found = Relinked(records=world.records)
     _note_before(world, gone, found)
@@ -122,13 +122,17 @@ def _splits(found: Relinked) -> list[TaskQuestion]:
 
 
 def _locked_world(
-    unit: UnitOfWork, index: LinkageIndex, locks: Locks, seeds: Collection[int]
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    locks: Locks,
+    seeds: Collection[int],
+    changed: Collection[int],
 ) -> World:
     """The touched part of the graph, which nobody else can change any more."""
     locks.take_records(seeds)
-    world = read_world(unit, index, seeds)
+    world = read_world(unit, index, seeds, changed=changed)
     while locks.take_records({*world.records, *seeds}):
-        world = read_world(unit, index, seeds)
+        world = read_world(unit, index, seeds, changed=changed)
     return world
 
 

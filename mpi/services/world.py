@@ -7,20 +7,25 @@ review band are read too, because questions name whole groups, but nothing is wr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from mpi.domain.identifiers import PersonId
 from mpi.domain.links import Decision, DecisionKind, Edge
 from mpi.domain.records import ComparisonRecord
 from mpi.domain.tasks import TaskQuestion
+from mpi.linkage.component import connected_components
 from mpi.linkage.homes import Group
-from mpi.linkage.partition import partition
+from mpi.linkage.partition import is_clean, partition
 from mpi.services.linkage_index import LinkageIndex
 from mpi.storage.graph import (
+    LIST_VALUES_MAX,
     StandingRecord,
     list_decisions,
     list_decisions_naming,
+    list_edges_leaving,
+    list_edges_of,
     list_family,
     list_homes,
     list_records_remembering,
@@ -29,6 +34,9 @@ from mpi.storage.graph import (
     survivors_of,
 )
 from mpi.storage.unit_of_work import UnitOfWork
+
+SOME_RECORDS: Final = 32
+"""As long as no more are reached, all their edges are read: there are a few hundred at most."""
 
 
 @dataclass(slots=True)
@@ -80,14 +88,28 @@ class Judged:
     """Those that name a touched record."""
 
 
-def read_world(unit: UnitOfWork, index: LinkageIndex, seeds: Iterable[int]) -> World:
-    """The world around these records (numbers), whether they live or not."""
+def read_world(
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    seeds: Iterable[int],
+    *,
+    changed: Collection[int] | None = None,
+) -> World:
+    """The world around these records, whether they live or not.
+
+    Args:
+        unit: Where to look.
+        index: The model in force.
+        seeds: Numbers of records from which all that is touched can be reached.
+        changed: Those whose content or edges have changed. If it is given, edges between other
+            records of one person are left out where they cannot decide anything: see `_complete`.
+    """
     world = World()
-    reached = _close(unit, index, world, set(seeds))
+    reached = _close(unit, index, world, set(seeds), changed)
     world.touched = reached & world.records.keys()
     world.past = reached - world.touched
     across = {end for pair in world.edges for end in pair} - world.touched
-    _close(unit, index, world, across)
+    _close(unit, index, world, across, changed)
     return world
 
 
@@ -121,20 +143,33 @@ def _about(questions: Iterable[TaskQuestion], touched: set[int]) -> list[TaskQue
     ]
 
 
-def _close(unit: UnitOfWork, index: LinkageIndex, world: World, frontier: set[int]) -> set[int]:
+def _close(
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    world: World,
+    frontier: set[int],
+    changed: Collection[int] | None,
+) -> set[int]:
     """Adds whatever is connected with the frontier, and gives the records reached.
 
     What lives no longer still connects: without it the others of a *same* decision, or those who
     remember its id, may stand differently.
     """
     reached: set[int] = set()
+    is_whole = True
     while frontier:
         standing = list_standing(unit, frontier)
         world.records.update(standing)
-        around = list_surroundings(unit, frontier)
-        world.tasks |= around.tasks
-        beyond = _linked(index, world, around.edges, standing)
         reached |= frontier
+        if changed is None or not SOME_RECORDS < len(reached) <= LIST_VALUES_MAX:
+            around = list_surroundings(unit, frontier)
+        else:
+            is_whole = False
+            around = list_surroundings(unit, frontier, has_edges=False)
+            around.edges += list_edges_leaving(unit, reached)
+            around.edges += list_edges_of(unit, _hubs(standing, changed))
+        world.tasks |= around.tasks
+        beyond = _linked(index, world, around.edges, world.records)
         beyond |= _decided(world, list_decisions(unit, around.decisions))
         if around.has_merged:
             family = list_family(unit, frontier).keys()
@@ -144,7 +179,48 @@ def _close(unit: UnitOfWork, index: LinkageIndex, world: World, frontier: set[in
         ids |= {remembered for _, remembered in list_homes(unit, frontier - standing.keys())}
         beyond |= _remembering(unit, ids)
         frontier = beyond - reached
+    if not is_whole:
+        _complete(unit, index, world, reached & world.records.keys())
     return reached
+
+
+def _hubs(standing: Mapping[int, StandingRecord], changed: Collection[int]) -> set[int]:
+    """Records all of whose edges are needed, and one more, which may connect all the others."""
+    needed = {number for number, each in standing.items() if each.person_id is None}
+    return needed | (standing.keys() & changed) | {*sorted(standing)[:1]}
+
+
+def _complete(unit: UnitOfWork, index: LinkageIndex, world: World, live: Collection[int]) -> None:
+    """Reads the edges that were left out, unless they cannot decide anything.
+
+    Records that are all alike have an edge between any two, so reading them all on each arrival
+    would make a thousand arrivals cost as much as a million. If nothing known of these records can
+    keep any two apart, and the edges read connect them all, they are one group whatever the others
+    weigh; and where those who have a person have the same one, it stays and nobody but newcomers
+    gets a link, whose weight would be asked for.
+    """
+    records = [world.records[number] for number in live]
+    known = [each for each in records if each.person_id is not None]
+    is_settled = (
+        not world.decisions
+        and len({each.home_id for each in known}) < 2
+        and all(each.person_id == each.home_id and not each.remembered_id for each in known)
+        and is_clean([each.comparison for each in records], index.rules)
+        and _is_connected(index, world, live)
+    )
+    if not is_settled:
+        _linked(index, world, list_edges_of(unit, live), world.records)
+
+
+def _is_connected(index: LinkageIndex, world: World, live: Collection[int]) -> bool:
+    links = [
+        edge
+        for edge in world.edges.values()
+        if edge.match_weight_bits >= index.rules.link_bits
+        and edge.left in live
+        and edge.right in live
+    ]
+    return len(list(connected_components(live, links, ()))) == 1
 
 
 def _linked(

@@ -90,7 +90,11 @@ class _PostgresqlBulk(BulkTransaction):
             self._unchecked.append(constraint)
 
     def _finish(self) -> None:
-        """Check the foreign keys; the next number that the database gives follows ours."""
+        """Check the foreign keys; the next number that the database gives follows ours.
+
+        Statistics are taken at once: until the server comes round to it, it would plan for empty
+        tables and read millions of keys for one look-up.
+        """
         while self._unchecked:
             constraint = self._unchecked.pop()
             (element,) = constraint.elements
@@ -100,6 +104,7 @@ class _PostgresqlBulk(BulkTransaction):
                 f"REFERENCES {element.column.table} ({element.column.name})"
             )
         for table in self._appended:
+            self.execute(f"ANALYZE {table}")
             if "number" in METADATA.tables[table].c:
                 self.execute(
                     f"SELECT setval(pg_get_serial_sequence('{table}', 'number'), "

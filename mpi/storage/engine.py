@@ -6,7 +6,7 @@ power cut. No parameter of a statement ever reaches an error text or a log.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -45,6 +45,15 @@ MAPPED_BYTES: Final = 1 << 36
 CHECKPOINT_PAGES: Final = 16_384
 """Pages of the write-ahead log (64 MiB) before SQLite moves them into the file: a registration
 touches some thirty pages far apart, so the default of 1,000 would have it wait every moment."""
+POSTGRESQL_SETTINGS: Final[Mapping[str, str]] = {
+    "statement_timeout": str(int(STATEMENT_TIMEOUT_S * 1_000)),
+    "timezone": "UTC",
+    # Our look-ups go by an index whatever their values, so one plan serves them all; planning one
+    # anew takes several times as long as running it, and compiling it a hundred times.
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
+"""Of every connection to PostgreSQL."""
 _SQLITE_READER: Final[dict[str, Any]] = {"mpi_is_reader": True}
 _POSTGRESQL_READER: Final[dict[str, Any]] = {
     "isolation_level": "REPEATABLE READ",
@@ -208,7 +217,7 @@ def _store(url: sa.URL) -> Store:
 def _engine(url: sa.URL) -> sa.Engine:
     if url.drivername == "sqlite":
         return _sqlite_engine(url)
-    options = f"-c statement_timeout={int(STATEMENT_TIMEOUT_S * 1000)} -c timezone=UTC"
+    options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_SETTINGS.items())
     engine = sa.create_engine(
         url,
         hide_parameters=True,

@@ -78,11 +78,14 @@ def list_standing(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, Stand
     return found
 
 
-def list_surroundings(unit: UnitOfWork, numbers: Collection[int]) -> Surroundings:
-    """Edges, decisions and tasks of these records, live or not."""
+def list_surroundings(
+    unit: UnitOfWork, numbers: Collection[int], *, has_edges: bool = True
+) -> Surroundings:
+    """Edges (unless told not to), decisions and tasks of these records, live or not."""
     found = Surroundings()
+    query = _SURROUNDINGS if has_edges else _ASIDE
     for part in _parts(numbers):
-        for kind, one, other, bits in _SURROUNDINGS.rows(unit, part):
+        for kind, one, other, bits in query.rows(unit, part):
             if kind == _EDGE:
                 found.edges.append(Edge(one, other, bits))
             elif kind == _MERGER:
@@ -90,6 +93,12 @@ def list_surroundings(unit: UnitOfWork, numbers: Collection[int]) -> Surrounding
             else:
                 (found.decisions if kind == _NAMED else found.tasks).add(one)
     return found
+
+
+def list_edges_leaving(unit: UnitOfWork, numbers: Collection[int]) -> list[Edge]:
+    """Every edge with one end among these records; there are at most `LIST_VALUES_MAX` of them."""
+    assert len(numbers) <= LIST_VALUES_MAX, "who is inside is told in one statement"
+    return [Edge(*row) for row in _LEAVING.rows(unit, sorted(numbers))]
 
 
 def list_edges_of(unit: UnitOfWork, numbers: Collection[int]) -> list[Edge]:
@@ -309,23 +318,31 @@ def _row_of(kind: int, one: sa.ColumnElement[Any], other: sa.ColumnElement[Any])
     return sa.select(sa.literal_column(str(kind), sa.Integer()), one, other, bits)
 
 
-_SURROUNDINGS: Final = PreparedQuery(
+_EDGES_AROUND: Final = [
+    sa.select(sa.literal_column(str(_EDGE), sa.Integer()), *_EDGE_COLUMNS).where(end.in_(_ends_of))
+    for end in _EDGE_COLUMNS[:2]
+]
+_ALL_ASIDE: Final = [
+    _row_of(_MERGER, source_record.c.number, source_record.c.merged_into).where(
+        source_record.c.merged_into.in_(_ends_of)
+    ),
+    _row_of(_NAMED, decision.c.number, decision_record.c.record)
+    .join(decision_record, decision_record.c.decision == decision.c.number)
+    .where(_IN_FORCE, decision_record.c.record.in_(_ends_of)),
+    _row_of(_ASKED, task.c.number, task_record.c.record)
+    .join(task_record, task_record.c.task == task.c.number)
+    .where(task.c.closed_at.is_(None), task_record.c.record.in_(_ends_of)),
+]
+_SURROUNDINGS: Final = PreparedQuery(sa.union_all(*_EDGES_AROUND, *_ALL_ASIDE), list_name="numbers")
+_ASIDE: Final = PreparedQuery(sa.union_all(*_ALL_ASIDE), list_name="numbers")
+# A subquery and not the list itself: either database makes a table of it, once, to look it up in.
+_inside: Final = sa.select(source_record.c.number).where(source_record.c.number.in_(_ends_of))
+_LEAVING: Final = PreparedQuery(
     sa.union_all(
-        sa.select(sa.literal_column(str(_EDGE), sa.Integer()), *_EDGE_COLUMNS).where(
-            edge.c.left_record.in_(_ends_of)
-        ),
-        sa.select(sa.literal_column(str(_EDGE), sa.Integer()), *_EDGE_COLUMNS).where(
-            edge.c.right_record.in_(_ends_of)
-        ),
-        _row_of(_MERGER, source_record.c.number, source_record.c.merged_into).where(
-            source_record.c.merged_into.in_(_ends_of)
-        ),
-        _row_of(_NAMED, decision.c.number, decision_record.c.record)
-        .join(decision_record, decision_record.c.decision == decision.c.number)
-        .where(_IN_FORCE, decision_record.c.record.in_(_ends_of)),
-        _row_of(_ASKED, task.c.number, task_record.c.record)
-        .join(task_record, task_record.c.task == task.c.number)
-        .where(task.c.closed_at.is_(None), task_record.c.record.in_(_ends_of)),
+        *[
+            sa.select(*_EDGE_COLUMNS).where(end.in_(_ends_of), other.not_in(_inside))
+            for end, other in (_EDGE_COLUMNS[:2], _EDGE_COLUMNS[1::-1])
+        ]
     ),
     list_name="numbers",
 )

@@ -124,13 +124,9 @@ def list_records_by_nhs_number(unit: UnitOfWork, nhs_number: str) -> list[Stored
 def list_live_contents(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
     """What each of these records says now, as `demographics_to_dict` has it, by record number.
 
-    Args:
-        unit: Where to look.
-        numbers: At most `CANDIDATES_MAX`, else AssertionError. A record that lives no longer says
-            what its last live version said.
+    A record that lives no longer says what its last live version said.
     """
-    assert len(numbers) <= CANDIDATES_MAX, "a list of records is bounded"
-    rows = _LIVE_CONTENTS.rows(unit, sorted(numbers))
+    rows = (row for part in _parts(numbers) for row in _LIVE_CONTENTS.rows(unit, part))
     return {number: orjson.loads(content) for number, content in rows}
 
 
@@ -163,12 +159,10 @@ def list_compared_values(
 def list_compared_with(unit: UnitOfWork, numbers: Collection[int]) -> list[ComparedRecord]:
     """Every live record of the persons who hold these records, in order of registration.
 
-    Args:
-        unit: Where to look.
-        numbers: At most `CANDIDATES_MAX`, else AssertionError; as many come out at most.
+    At most `CANDIDATES_MAX` of the persons of each `CANDIDATES_MAX` of them.
     """
-    assert len(numbers) <= CANDIDATES_MAX, "a list of records is bounded"
-    return [_compared_record(row) for row in _COMPARED.rows(unit, sorted(numbers))]
+    rows = {row[0]: row for part in _parts(numbers) for row in _COMPARED.rows(unit, part)}
+    return [_compared_record(rows[number]) for number in sorted(rows)]
 
 
 def find_comparison(unit: UnitOfWork, key: RecordKey) -> ComparisonRecord | None:

@@ -147,6 +147,7 @@ def mailbox_slip(text: str, kind: float, where: float) -> str:
 
 
 def first_word(text: str, _kind: float, _where: float) -> str:
+    """Names after the first are left off."""
     return text.partition(" ")[0]
 
 
