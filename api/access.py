@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from threading import Lock
+from time import monotonic
 
 from mpi.errors import TooManyRequests
 from mpi.limits import REFUSALS_PER_MINUTE_MAX
@@ -16,24 +16,55 @@ from mpi.services.tokens import LOCAL_ISSUER, Tokens, issuer_of
 from mpi.settings import Settings, keys_folder_of
 
 
+@dataclass(slots=True)
+class SlidingMinute:
+    """How often each name was counted in the last sixty seconds, in this worker.
+
+    Counts are of whole minutes; of the minute before, as much is taken as the last sixty seconds
+    still overlap, as if its counts had come evenly. So no more than two counts a name are kept, and
+    only of names that were seen in these two minutes.
+    """
+
+    counts_max: float
+    _minute: int = 0
+    _counts: Counter[str] = field(default_factory=Counter)
+    _before: Counter[str] = field(default_factory=Counter)
+    _lock: Lock = field(default_factory=Lock)
+
+    def count(self, name: str, *, at_s: float) -> bool:
+        """Whether the name may be counted once more, and was.
+
+        Args:
+            name: Whom to count.
+            at_s: Seconds of a clock that never goes back.
+        """
+        minute, past_s = divmod(at_s, 60)
+        with self._lock:
+            if minute != self._minute:
+                self._before = self._counts if minute == self._minute + 1 else Counter()
+                self._minute, self._counts = int(minute), Counter()
+            recent = self._counts[name] + self._before[name] * (1 - past_s / 60)
+            if recent >= self.counts_max:
+                return False
+            self._counts[name] += 1
+        return True
+
+
 class Rates:
     """How often each caller may ask, in this worker."""
 
     def __init__(self, requests_per_minute: int) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._requests = (
-            RateLimitItemPerMinute(requests_per_minute) if requests_per_minute else None
-        )
-        self._refusals = RateLimitItemPerMinute(REFUSALS_PER_MINUTE_MAX)
+        self._requests = SlidingMinute(requests_per_minute or math.inf)
+        self._refusals = SlidingMinute(REFUSALS_PER_MINUTE_MAX)
 
     def count_request(self, client_id: str) -> None:
         """Raise TooManyRequests if a client asks more often than it may."""
-        if self._requests and not self._limiter.hit(self._requests, "client", client_id):
+        if not self._requests.count(client_id, at_s=monotonic()):
             raise TooManyRequests("client: it asks more often than it may; retry later")
 
     def count_refusal(self, address: str) -> None:
         """Raise TooManyRequests if an address was refused so often that it is not audited more."""
-        if not self._limiter.hit(self._refusals, "address", address):
+        if not self._refusals.count(address, at_s=monotonic()):
             raise TooManyRequests("address: it was refused too often; retry later")
 
 
