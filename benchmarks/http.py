@@ -25,11 +25,11 @@ from benchmarks.suite import Outcome, Scale, Table
 from benchmarks.tapes import write_tapes
 from benchmarks.timing import Spread, latencies_from, spread
 
-REQUESTS = {"quick": 160, "full": 400}
+REQUESTS = {"quick": 60, "full": 400}
 """Of one round."""
 ROUNDS = {"quick": 3, "full": 5}
 CLIENTS = (1, 4, 8, 32)
-ARRIVING_S = {"quick": 1.5, "full": 10.0}
+ARRIVING_S = {"quick": 0.8, "full": 10.0}
 """How long requests arrive in a round that measures audit."""
 OPEN_CONNECTIONS = 64
 PEOPLE_MAX = 110_000
