@@ -69,9 +69,6 @@ class Cell:
         sent = [each.sent for each in self.service]
         taken = latencies_from([ms for each in sent for ms in each.latencies_ms])
         busy = sum(each.generator_seconds for each in sent)
-        errors = Counter[str]()
-        for each in (*self.service, *self.floor, *self.reads):
-            errors.update(each.sent.errors)
         return {
             **asdict(taken),
             "per_second": rate_of(self.service),
@@ -80,13 +77,22 @@ class Cell:
             "ratio_to_floor": asdict(self.ratios),
             "processor_ms": processor_ms(self.service),
             "floor_processor_ms": processor_ms(self.floor),
-            "errors": dict(errors),
+            "errors": errors_of(self.service),
+            "floor_errors": errors_of([*self.floor, *self.reads]),
             "generator_busy": busy / sum(each.seconds for each in sent),
         }
 
 
 def rate_of(rounds: Sequence[Taken]) -> float:
     return median(each.per_second for each in rounds)
+
+
+def errors_of(rounds: Sequence[Taken]) -> dict[str, int]:
+    """Status -> how often it was the answer, of those that are errors."""
+    found = Counter[str]()
+    for each in rounds:
+        found.update(each.sent.errors)
+    return dict(found)
 
 
 def processor_ms(rounds: Sequence[Taken]) -> float:
@@ -221,8 +227,10 @@ def _reading(request: bytes) -> bytes:
 
 
 def _tables(store: str, found: dict[str, Any]) -> list[Table]:
-    header = ("clients", "p50 ms", "p95 ms", "p99 ms", "a second", "floor", "its reads",
-              "ratio", "ratio from", "to", "CPU ms", "floor's", "errors", "generator")  # fmt: skip
+    header = (
+        "clients", "p50 ms", "p95 ms", "p99 ms", "a second", "floor", "its reads",
+        "ratio", "ratio from", "to", "CPU ms", "floor's", "errors", "floor's errors", "generator",
+    )  # fmt: skip
     workers = f"{WORKERS[store]} worker{'s' * (WORKERS[store] > 1)}"
     tables = [
         Table(
@@ -249,5 +257,6 @@ def _row(clients: int, each: dict[str, Any]) -> tuple[object, ...]:
         each["floor_per_second"], each["floor_reads_per_second"] or "",
         ratio["median"], ratio["least"], ratio["most"],
         each["processor_ms"], each["floor_processor_ms"],
-        sum(each["errors"].values()), f"{each['generator_busy']:.0%}",
+        sum(each["errors"].values()), sum(each["floor_errors"].values()),
+        f"{each['generator_busy']:.0%}",
     )  # fmt: skip
