@@ -75,6 +75,8 @@ class Guard:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._routes: tuple[GuardedRoute, ...] = ()
+        self._fixed: dict[tuple[str, str], GuardedRoute] = {}
+        """Method and path -> the route, of those whose path has no parts to fill in."""
         self._routes_count = -1
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,8 +113,10 @@ class Guard:
         """The route that will be served, with the parts of its path; else the refusal."""
         app: FastAPI = scope["app"]
         if len(app.routes) != self._routes_count:
-            self._routes = tuple(guarded_routes(app))
-            self._routes_count = len(app.routes)
+            self._learn(app)
+        fixed = self._fixed.get((scope["method"], scope["path"]))
+        if fixed is not None:
+            return fixed, {}
         others: list[GuardedRoute] = []
         for route in self._routes:
             found = route.pattern.match(scope["path"])
@@ -128,6 +132,18 @@ class Guard:
         named = [route.methods for route in others if route.literal_characters == closest]
         response.headers["Allow"] = ", ".join(sorted(frozenset().union(*named)))
         return response, {}
+
+    def _learn(self, app: FastAPI) -> None:
+        """The routes, and those that need no search: nothing tried before them has their path."""
+        self._routes = tuple(guarded_routes(app))
+        self._fixed = {}
+        for at, route in enumerate(self._routes):
+            earlier = self._routes[:at]
+            if "{" not in route.template and not any(
+                each.pattern.match(route.template) for each in earlier
+            ):
+                self._fixed |= {(method, route.template): route for method in route.methods}
+        self._routes_count = len(app.routes)
 
 
 async def _principal(access: Access, scope: Scope, now: datetime) -> Principal | None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,8 +31,16 @@ READS_HEADER = "x-reads-only"
 def create_app() -> FastAPI:
     """Served by `uvicorn --factory` in the place of `api.app:create_app`."""
     tapes = read_tapes(Path(os.environ[TAPES_VARIABLE]))
-    play = _player(os.environ["MPI_DATABASE_URL"])
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    opened: list[Any] = []
+    play = _player(os.environ["MPI_DATABASE_URL"], opened)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        for connection in opened:
+            connection.close()
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
 
     @app.get("/health/live")
     def live() -> dict[str, str]:
@@ -47,8 +56,8 @@ def create_app() -> FastAPI:
     return app
 
 
-def _player(url: str) -> Callable[[Tape, bool], None]:
-    """Plays a tape on a connection of the thread's own."""
+def _player(url: str, opened: list[Any]) -> Callable[[Tape, bool], None]:
+    """Plays a tape on a connection of the thread's own, one of those that it has opened."""
     own = threading.local()
     turn = threading.Lock()
     is_sqlite = url.startswith("sqlite")
@@ -56,6 +65,7 @@ def _player(url: str) -> Callable[[Tape, bool], None]:
     def play(tape: Tape, is_reads_only: bool) -> None:
         if not hasattr(own, "connection"):
             own.connection = _connected(url)
+            opened.append(own.connection)
         for transaction in tape.transactions:
             if transaction.kind is Kind.READS:
                 _play(own.connection, _BEGIN_READING[is_sqlite], transaction.steps)
@@ -76,9 +86,11 @@ _BEGIN_READING = {True: "BEGIN", False: "BEGIN ISOLATION LEVEL REPEATABLE READ R
 
 
 def _connected(url: str) -> Any:
-    if not url.startswith("sqlite"):
-        return psycopg.connect(url, autocommit=True)
-    path = str(parsed_url(url).database)
+    parsed = parsed_url(url)
+    if parsed.drivername != "sqlite":
+        plain = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+        return psycopg.connect(plain, autocommit=True)
+    path = str(parsed.database)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     for pragma in sqlite_pragmas():
         connection.execute(pragma).close()
@@ -97,7 +109,10 @@ def _play(connection: Any, begin: str, steps: list[Step]) -> None:
 
 
 def _run_all(connection: Any, steps: list[Step]) -> None:
-    """The numbers that rows have now are kept by those that they had on the tape."""
+    """The numbers that rows have now are kept by those that they had on the tape.
+
+    Those of records and of versions must be far apart, as they are in a store that is in use.
+    """
     now: dict[Any, Any] = {}
     for step in steps:
         _run(connection, step, now)

@@ -14,6 +14,9 @@ from benchmarks.suite import SEED
 from mpi.batch.load import LoadReport, load_folder
 from mpi.config import Settings
 
+CONNECTIONS_MAX = 300
+"""Enough for two servers of two workers, with a connection for each of their threads."""
+
 
 @dataclass(slots=True)
 class PhaseClock:
@@ -67,7 +70,7 @@ def postgresql_region(feeds: Path) -> Iterator[str]:
     """The URL of the same region on a PostgreSQL server of our own that keeps its promises."""
     from tests.databases import postgresql_server
 
-    with postgresql_server(is_durable=True) as server:
+    with postgresql_server(is_durable=True, connections_max=CONNECTIONS_MAX) as server:
         server.prepare_template()
         url = server.create_database()
         load_folder(feeds, settings=Settings(database_url=url), progress=PhaseClock())

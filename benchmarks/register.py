@@ -31,7 +31,7 @@ from mpi.storage.engine import Store, open_store
 from mpi.storage.releases import read_release, release_in_force
 from mpi.storage.writer import Writer
 
-SENT = {"quick": 1_200, "full": 6_000}
+SENT = {"quick": 800, "full": 6_000}
 PEOPLE_MAX = 110_000
 """About 490,000 records: a store that is larger tells nothing new and takes an hour to make."""
 STRANGERS = 2_000

@@ -43,7 +43,7 @@ class Scale:
 
 
 SCALES: Final = {
-    "quick": Scale("quick", people=10_000, seeds=(SEED,), repeats=3),
+    "quick": Scale("quick", people=5_000, seeds=(SEED,), repeats=3),
     "full": Scale("full", people=800_000, seeds=(SEED, 101, 102, 103, 104), repeats=5),
 }
 
