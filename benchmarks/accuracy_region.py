@@ -33,7 +33,7 @@ from mpi.storage.releases import SHIPPED_MODEL, list_releases, read_release
 from mpi.synthetic.people import Population
 from mpi.synthetic.region import Profile
 
-PEOPLE = {"quick": 5_000, "full": 15_000}
+PEOPLE = {"quick": 5_000, "full": 7_000}
 NINE_TO_ONE_BITS, NINETY_NINE_TO_ONE_BITS = np.log2(9), np.log2(99)
 """Between them lie the pairs that are given 90 to 99 %."""
 
