@@ -40,6 +40,7 @@ from mpi.batch.mail_names import weigh_mails_beside_names
 from mpi.batch.names_in_use import (
     count_names_in_use,
     join_slips_to_names,
+    measure_forms,
     measure_slips,
     tell_names_apart,
 )
@@ -195,6 +196,7 @@ def _compare(run: _Run) -> tuple[CrowdedKey, ...]:
         make_patterns(connection, run.model, drawn, table="random_pattern")
         count_names_in_use(connection)
         measure_slips(connection, run.model)
+        measure_forms(connection)
         for table in ("blocked_pattern", "random_pattern"):
             tell_names_apart(connection, run.model, table=table)
             weigh_mails_beside_names(connection, run.model, table=table)

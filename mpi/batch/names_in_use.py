@@ -37,6 +37,10 @@ SAME_SLIP_RECORDS: Final = 2
 AS_OFTEN_RATIO_MAX: Final = 3
 """Forms of one name (ANNA and HANNA) are two people's if neither is written more often than so many
 times the other; who goes by a nickname is called so by few."""
+FORMS_MIN: Final = 3
+FORMS_SHARE_MIN: Final = 0.5
+"""Forms of one name are two people's in a file with so many pairs of them, both written as often,
+if that is so large a share of what twins would make."""
 SLIP_CHARACTERS_MIN: Final = 3
 """In shorter names one slip changes nearly everything."""
 ALIKE_MIN: Final = 0.85
@@ -82,7 +86,9 @@ _BOTH_AS_OFTEN: Final = f"""({_BOTH_AT_BIRTH}
 _TWO_NAMES: Final = f"""(
     l.given_name <> r.given_name
     and (({_BOTH_IN_USE} or {_BOTH_AT_BIRTH})
-        and not list_has_any(l.given_roots, r.given_roots) or {_BOTH_AS_OFTEN})
+        and ((select are_forms_names from form_use)
+            or not list_has_any(l.given_roots, r.given_roots))
+        or {_BOTH_AS_OFTEN})
     and not list_has_any(l.given_names, r.given_names)
     and not list_has_any(l.given_names, coalesce(r.middle_names, []))
     and not list_has_any(r.given_names, coalesce(l.middle_names, [])))"""
@@ -149,6 +155,35 @@ def measure_slips(connection: duckdb.DuckDBPyConnection, model: Model) -> None:
     connection.execute(f"create or replace table slip_ratio as select {double_sql(ratio)} as ratio")
 
 
+def measure_forms(connection: duckdb.DuckDBPyConnection) -> None:
+    """The table `form_use`: whether forms of one name are two people's in this file, as a rule.
+
+    Twins have records independently of one another, so both have several as often as anybody. A
+    nickname is in few of a person's records.
+    """
+    ((pairs, both, several),) = connection.execute(_FORMS_SQL).fetchall()
+    expected = pairs * several**2
+    are_names = both >= FORMS_MIN and both >= FORMS_SHARE_MIN * expected
+    connection.execute(f"create or replace table form_use as select {are_names} as are_forms_names")
+
+
+_FORMS_SQL: Final = f"""
+with named as (
+    select family_name, birth_date, given_name, count(*) as held,
+        any_value(given_roots) as roots
+    from records where family_name is not null and birth_date is not null
+        and length(given_name) > 1
+    group by all)
+select count(*), coalesce(sum((least(l.held, r.held) >= {SAME_SLIP_RECORDS}
+        and greatest(l.held, r.held) <= {AS_OFTEN_RATIO_MAX} * least(l.held, r.held))::int), 0),
+    (select coalesce(avg((held > 1)::int), 0) from named)
+from named as l join named as r using (family_name, birth_date)
+where l.given_name < r.given_name and list_has_any(l.roots, r.roots)
+"""
+"""Pairs of forms of one name at one birth; those of which both are written as often; the share of
+names at a birth that are written several times."""
+
+
 def tell_names_apart(connection: duckdb.DuckDBPyConnection, model: Model, *, table: str) -> None:
     """Move pairs of a table of patterns to the level that names in use and slips speak for."""
     for moves, condition in (
@@ -193,12 +228,13 @@ def join_slips_to_names(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 _ONE_FORM_SQL: Final = f"""
-update records set given_forms = [records.given_name]
-from name_at_birth as own join name_at_birth as other
-    on own.family_name = other.family_name and own.birth_date = other.birth_date
-    and own.given_name <> other.given_name
-where records.family_name = own.family_name and records.birth_date = own.birth_date
-    and records.given_name = own.given_name
-    and greatest(own.held, other.held) <= {AS_OFTEN_RATIO_MAX} * least(own.held, other.held)
+update records set given_forms = [given_name]
+where length(given_name) > 1 and ((select are_forms_names from form_use)
+    or exists (from name_at_birth as own join name_at_birth as other
+        on own.family_name = other.family_name and own.birth_date = other.birth_date
+        and own.given_name <> other.given_name
+    where records.family_name = own.family_name and records.birth_date = own.birth_date
+        and records.given_name = own.given_name
+        and greatest(own.held, other.held) <= {AS_OFTEN_RATIO_MAX} * least(own.held, other.held)))
 """
 """Nor do forms of one name unite two people's records then."""
