@@ -16,14 +16,14 @@ from mpi.clock import Clock
 from mpi.domain.demographics import Demographics
 from mpi.domain.events import EventType
 from mpi.domain.identifiers import PersonId, RecordKey, parse_record_key
-from mpi.domain.records import RecordVersion, content_digest, content_json, demographics_to_dict
+from mpi.domain.records import RecordVersion, content_digest
 from mpi.errors import UnknownSource
 from mpi.services.act import Act, Carried, carry_out
 from mpi.services.cause import identity_event
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.restate import locks_of
-from mpi.services.sendable import require_event, require_plain, require_unicode
+from mpi.services.sendable import require_event, require_plain, sendable_content
 from mpi.storage.graph import list_family, survivors_of
 from mpi.storage.locks import Locks
 from mpi.storage.outbox import add_events
@@ -89,8 +89,8 @@ class Statement:
     """The sender's own key of this message: sent again, it gets its first outcome."""
 
     def version(self) -> RecordVersion:
-        """What is kept."""
-        content = content_json(demographics_to_dict(self.demographics))
+        """What is kept. Raises InvalidRecord if a text is none that a store can keep."""
+        content = sendable_content(self.demographics)
         return RecordVersion(
             key=self.key,
             demographics=self.demographics,
@@ -140,7 +140,6 @@ def submit_registration(
     require_event(statement.event_at, statement.sequence, clock)
     require_plain("request_key", statement.request_key or "")
     version = statement.version()
-    require_unicode(version.content)
     act = Act(index, recipient, clock, action="register", reason="registered")
 
     def work(unit: UnitOfWork, locks: Locks) -> Registered:
