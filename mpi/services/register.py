@@ -159,13 +159,19 @@ def require_known_source(index: LinkageIndex, key: RecordKey) -> None:
 def _keys_to_lock(unit: UnitOfWork, index: LinkageIndex, version: RecordVersion) -> frozenset[int]:
     """The locks that a registration needs, as far as can be seen before they are taken."""
     stored = find_record(unit, version.key)
-    numbers = _whole(unit, stored.number) if stored else []
+    numbers = _whole(unit, stored) if stored else []
     return locks_of(unit, index, version.key, numbers, version)
 
 
-def _whole(unit: UnitOfWork, number: int) -> list[int]:
-    survivor = survivors_of(unit, [number])[number]
+def _whole(unit: UnitOfWork, stored: StoredRecord) -> list[int]:
+    """The record that this one lives on in, and those merged into that."""
+    survivor = _survivor(unit, stored)
     return [survivor, *list_family(unit, [survivor])]
+
+
+def _survivor(unit: UnitOfWork, stored: StoredRecord) -> int:
+    number = stored.number
+    return number if stored.merged_into is None else survivors_of(unit, [number])[number]
 
 
 def _once(
@@ -189,21 +195,24 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
     cause = act.cause(unit)
     stored = find_record(unit, version.key)
     number = stored.number if stored else add_record(unit, version.key, at=cause.at)
-    survivor = survivors_of(unit, [number])[number] if stored else number
-    known = _known_versions(unit, version.key, survivor) if stored else []
+    whole = _whole(unit, stored) if stored else [number]
+    survivor = whole[0]
+    known = list_versions_of(unit, version.key, whole) if stored else []
     same = next((each for each in known if each.version.order == version.order), None)
-    fresh = {}
+    told = {}
     if same is None:
         mapping = act.index.mapping_digests.get(version.key.source)
         added = add_version(unit, number, version, received_at=cause.at, mapping_digest=mapping)
-        if stored is None:
-            fresh[number] = StoredVersion(added, number, version, VersionState.ACCEPTED)
+        if survivor == number:
+            stored_now = StoredVersion(added, number, version, VersionState.ACCEPTED)
+            told[number] = [*known, stored_now]
     elif version.is_entered_in_error and not same.version.is_entered_in_error:
         mark_version_in_error(unit, same.number)
     elif stored and stored.person_id is not None:
         return unchanged(stored)
     keys = {survivor: version.key if survivor == number else _key_of(unit, survivor)}
-    carried = carry_out(unit, locks, act, cause, keys, fresh=fresh)
+    fresh = () if stored else (number,)
+    carried = carry_out(unit, locks, act, cause, keys, told=told, fresh=fresh)
     held = {each.version.order for each in carried.restated.held[survivor]}
     if version.order in held:
         person_id = carried.relinked.person_of.get(survivor)
@@ -213,10 +222,6 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
     else:
         outcome = outcome_of(carried, survivor, is_same=_is_confirmed(known, version))
     return registered_as(carried, version.key, survivor, outcome)
-
-
-def _known_versions(unit: UnitOfWork, key: RecordKey, survivor: int) -> list[StoredVersion]:
-    return list_versions_of(unit, key, [survivor, *list_family(unit, [survivor])])
 
 
 def _is_confirmed(known: list[StoredVersion], version: RecordVersion) -> bool:
