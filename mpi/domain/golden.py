@@ -158,8 +158,8 @@ def _field_groups() -> tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]:
 FIELD_GROUPS: Final = _field_groups()
 _NO_TEXT: Final = frozenset((None, ""))
 _Texts = tuple[str | None, ...]
-_Standing = tuple[bool, int, bool, datetime, tuple[str, ...]]
-"""What decides, the weightiest first; parallel to `RULES`."""
+_Standing = tuple[int, bool, datetime, tuple[str, ...]]
+"""What decides between informative values, the weightiest first; parallel to `RULES[1:]`."""
 RULES: Final = ("informative", "trust", "verified", "recency", "text")
 _CONTENT_FIELDS: Final = (*TEXT_FIELDS, *LISTS)
 _LIST_PLACES: Final = tuple(
@@ -243,14 +243,31 @@ def _judge(
     best: dict[_Texts, tuple[_Standing, Teller]] = {}
     for texts, teller in told:
         ordered = tuple([text or "" for text in texts])
-        known = best.get(ordered)
-        informative = known[0][0] if known else _says_anything(names, texts, is_informative)
         verified = lead == "nhs_number" and texts[1] == VERIFIED_STATUS
-        standing = (informative, teller.trust.get(lead, 0), verified, teller.event_at, ordered)
+        standing = (teller.trust.get(lead, 0), verified, teller.event_at, ordered)
+        known = best.get(ordered)
         if known is None or standing > known[0]:
             best[ordered] = (standing, teller)
-    standing, winner = max(best.values(), key=_standing)
-    return standing[-1], winner, _deciding_rule(standing, (other for other, _ in best.values()))
+    ranked = sorted(best.values(), key=_standing, reverse=True)
+    won, standing, winner = _first_informative(names, ranked, is_informative)
+    rivals = [candidate for candidate in ranked if candidate[1] is not winner]
+    if not rivals:
+        return standing[-1], winner, "agreed"  # They leave a part out as None or as empty text.
+    lost, best_rival, _ = _first_informative(names, rivals, is_informative)
+    pairs = zip(RULES, (won, *standing), (lost, *best_rival), strict=True)
+    return standing[-1], winner, next(rule for rule, mine, theirs in pairs if mine != theirs)
+
+
+def _first_informative(
+    names: tuple[str, ...],
+    ranked: Sequence[tuple[_Standing, Teller]],
+    is_informative: IsInformative,
+) -> tuple[bool, _Standing, Teller]:
+    """The best of different values, and whether it says anything; most need not be read."""
+    for standing, teller in ranked:
+        if _says_anything(names, standing[-1], is_informative):
+            return True, standing, teller
+    return False, *ranked[0]
 
 
 def _says_anything(names: tuple[str, ...], texts: _Texts, is_informative: IsInformative) -> bool:
@@ -260,17 +277,6 @@ def _says_anything(names: tuple[str, ...], texts: _Texts, is_informative: IsInfo
 
 def _standing(candidate: tuple[_Standing, Teller]) -> _Standing:
     return candidate[0]
-
-
-def _deciding_rule(winner: _Standing, others: Iterable[_Standing]) -> str:
-    """The rule that told the winner from the best of the different values."""
-    rivals = [other for other in others if other[-1] != winner[-1]]
-    if not rivals:
-        return "agreed"  # They differ only in how they leave a part out: None or an empty text.
-    best = max(rivals)
-    return next(
-        rule for rule, mine, theirs in zip(RULES, winner, best, strict=True) if mine != theirs
-    )
 
 
 def _entries(

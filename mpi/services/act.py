@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mpi.clock import Clock
@@ -77,7 +77,8 @@ def carry_out(
     keys: Mapping[int, RecordKey],
     *,
     merged: Mapping[int, int | None] | None = None,
-    fresh: Mapping[int, StoredVersion] | None = None,
+    told: Mapping[int, Sequence[StoredVersion]] | None = None,
+    fresh: Collection[int] = (),
     seeds: Collection[int] = (),
 ) -> Carried:
     """Restate these records, relink what that touches, and leave the trail.
@@ -90,7 +91,8 @@ def carry_out(
         keys: Records whose content may have changed: number -> key.
         merged: Those of them that their source has merged -> the record they live on in; None
             takes such a merge back.
-        fresh: Those of them that are new in this transaction -> their only version.
+        told: Those of them whose versions are at hand -> all of them.
+        fresh: Those of them that are new in this transaction.
         seeds: Numbers of further records whose links may change.
 
     Raises:
@@ -102,7 +104,8 @@ def carry_out(
         locks,
         keys,
         merged=merged or {},
-        fresh=fresh or {},
+        told=told or {},
+        fresh=fresh,
         model=cause.model,
         at=cause.at,
     )

@@ -22,7 +22,7 @@ from mpi.linkage.scorer import Scorer, compile_scorer
 from mpi.linkage.vetoes import NameRule, compile_name_rule
 from mpi.standardise.numbers import standardise_nhs_number
 from mpi.standardise.record import standardise_demographics
-from mpi.storage.models import find_release_in_force
+from mpi.storage.models import find_number_in_force, find_release_in_force
 from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.releases import Release
 from mpi.storage.unit_of_work import UnitOfWork
@@ -89,12 +89,12 @@ def require_release_in_force(unit: UnitOfWork, digest: str) -> int:
     Raises:
         Unavailable: If the store was linked with another release, or holds nothing yet.
     """
-    stored = find_release_in_force(unit)
-    if stored is None:
+    number = find_number_in_force(unit, digest)
+    if number is not None:
+        return number
+    if find_release_in_force(unit) is None:
         raise Unavailable("store: nothing was loaded yet")
-    if stored.digest != digest:
-        raise Unavailable("store: it was linked with another model release than the one in use")
-    return stored.number
+    raise Unavailable("store: it was linked with another model release than the one in use")
 
 
 def compared_question(

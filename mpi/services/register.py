@@ -16,14 +16,14 @@ from mpi.clock import Clock
 from mpi.domain.demographics import Demographics
 from mpi.domain.events import EventType
 from mpi.domain.identifiers import PersonId, RecordKey, parse_record_key
-from mpi.domain.records import RecordVersion, content_digest, content_json, demographics_to_dict
+from mpi.domain.records import RecordVersion, content_digest
 from mpi.errors import UnknownSource
 from mpi.services.act import Act, Carried, carry_out
 from mpi.services.cause import identity_event
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.restate import locks_of
-from mpi.services.sendable import require_event, require_plain, require_unicode
+from mpi.services.sendable import require_event, require_plain, sendable_content
 from mpi.storage.graph import list_family, survivors_of
 from mpi.storage.locks import Locks
 from mpi.storage.outbox import add_events
@@ -89,8 +89,12 @@ class Statement:
     """The sender's own key of this message: sent again, it gets its first outcome."""
 
     def version(self) -> RecordVersion:
-        """What is kept: the same demographics give the same digest, whoever sends them."""
-        content = content_json(demographics_to_dict(self.demographics))
+        """What is kept: the same demographics give the same digest, whoever sends them.
+
+        Raises:
+            InvalidRecord: If a text is none that a store can keep.
+        """
+        content = sendable_content(self.demographics)
         return RecordVersion(
             key=self.key,
             demographics=self.demographics,
@@ -152,7 +156,6 @@ def submit_registration(
     require_event(statement.event_at, statement.sequence, clock)
     require_plain("request_key", statement.request_key or "")
     version = statement.version()
-    require_unicode(version.content)
     act = Act(index, recipient, clock, action="register", reason="registered")
 
     def work(unit: UnitOfWork, locks: Locks) -> Registered:
@@ -176,13 +179,19 @@ def require_known_source(index: LinkageIndex, key: RecordKey) -> None:
 def _keys_to_lock(unit: UnitOfWork, index: LinkageIndex, version: RecordVersion) -> frozenset[int]:
     """The locks that a registration needs, as far as can be seen before they are taken."""
     stored = find_record(unit, version.key)
-    numbers = _whole(unit, stored.number) if stored else []
+    numbers = _whole(unit, stored) if stored else []
     return locks_of(unit, index, version.key, numbers, version)
 
 
-def _whole(unit: UnitOfWork, number: int) -> list[int]:
-    survivor = survivors_of(unit, [number])[number]
+def _whole(unit: UnitOfWork, stored: StoredRecord) -> list[int]:
+    """The record that this one lives on in, and those merged into that."""
+    survivor = _survivor(unit, stored)
     return [survivor, *list_family(unit, [survivor])]
+
+
+def _survivor(unit: UnitOfWork, stored: StoredRecord) -> int:
+    number = stored.number
+    return number if stored.merged_into is None else survivors_of(unit, [number])[number]
 
 
 def _once(
@@ -206,21 +215,24 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
     cause = act.cause(unit)
     stored = find_record(unit, version.key)
     number = stored.number if stored else add_record(unit, version.key, at=cause.at)
-    survivor = survivors_of(unit, [number])[number] if stored else number
-    known = _known_versions(unit, version.key, survivor) if stored else []
+    whole = _whole(unit, stored) if stored else [number]
+    survivor = whole[0]
+    known = list_versions_of(unit, version.key, whole) if stored else []
     same = next((each for each in known if each.version.order == version.order), None)
-    fresh = {}
+    told = {}
     if same is None:
         mapping = act.index.mapping_digests.get(version.key.source)
         added = add_version(unit, number, version, received_at=cause.at, mapping_digest=mapping)
-        if stored is None:
-            fresh[number] = StoredVersion(added, number, version, VersionState.ACCEPTED)
+        if survivor == number:
+            stored_now = StoredVersion(added, number, version, VersionState.ACCEPTED)
+            told[number] = [*known, stored_now]
     elif version.is_entered_in_error and not same.version.is_entered_in_error:
         mark_version_in_error(unit, same.number)
     elif stored and stored.person_id is not None:
         return unchanged(stored)
     keys = {survivor: version.key if survivor == number else _key_of(unit, survivor)}
-    carried = carry_out(unit, locks, act, cause, keys, fresh=fresh)
+    fresh = () if stored else (number,)
+    carried = carry_out(unit, locks, act, cause, keys, told=told, fresh=fresh)
     held = {each.version.order for each in carried.restated.held[survivor]}
     if version.order in held:
         person_id = carried.relinked.person_of.get(survivor)
@@ -230,10 +242,6 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
     else:
         outcome = outcome_of(carried, survivor, is_same=_is_confirmed(known, version))
     return registered_as(carried, version.key, survivor, outcome)
-
-
-def _known_versions(unit: UnitOfWork, key: RecordKey, survivor: int) -> list[StoredVersion]:
-    return list_versions_of(unit, key, [survivor, *list_family(unit, [survivor])])
 
 
 def _is_confirmed(known: list[StoredVersion], version: RecordVersion) -> bool:

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mpi.domain.events import EventType
-from mpi.domain.golden import GoldenRecord, Teller, survivorship_of_contents
 from mpi.domain.identifiers import PersonId
 from mpi.domain.links import Edge
 from mpi.domain.records import content_digest
@@ -21,10 +20,10 @@ from mpi.domain.tasks import TaskQuestion, TaskType
 from mpi.linkage.homes import assign_homes, name_groups
 from mpi.linkage.overlay import HeldVersion
 from mpi.services.cause import Cause, identity_event
+from mpi.services.golden_records import golden_records
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.questions import TaskChanges, put_questions
 from mpi.services.world import Judged, World, judge, read_world
-from mpi.standardise.informative import is_informative
 from mpi.storage.graph import StandingRecord, list_homes, put_home
 from mpi.storage.links import close_link, latest_start, open_link
 from mpi.storage.locks import Locks
@@ -38,7 +37,6 @@ from mpi.storage.persons import (
     set_live,
     set_out_of_use,
 )
-from mpi.storage.records import ToldNow, canonical_json, list_current
 from mpi.storage.tables import PersonState
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -290,33 +288,10 @@ def _write_persons(
         for person_id, records in members.items()
         if person_id in changed or not _is_live(rows.get(person_id))
     }
-    for person_id, golden in _goldens(unit, index, anew).items():
+    for person_id, golden in golden_records(unit, index, found.records, anew).items():
         _write_live(unit, person_id, rows.get(person_id), golden, cause, found)
     for person_id in sorted({*rows, *found.created} - members.keys()):
         _write_out_of_use(unit, person_id, rows.get(person_id), cause, found)
-
-
-def _goldens(
-    unit: UnitOfWork, index: LinkageIndex, members: Mapping[PersonId, Sequence[int]]
-) -> dict[PersonId, str]:
-    """The golden record of each person, as canonical JSON."""
-    told = list_current(unit, [record for records in members.values() for record in records])
-    return {
-        person_id: canonical_json(_golden(index, [told[record] for record in records]).to_dict())
-        for person_id, records in members.items()
-    }
-
-
-def _golden(index: LinkageIndex, told: Sequence[ToldNow]) -> GoldenRecord:
-    trust = index.trust
-    return survivorship_of_contents(
-        [each.contents for each in told],
-        [
-            Teller(each.key, each.event_at, each.digest, trust.get(each.key.source, {}))
-            for each in told
-        ],
-        is_informative=is_informative,
-    )
 
 
 def _write_live(

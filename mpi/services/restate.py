@@ -71,7 +71,8 @@ def restate(
     keys: Mapping[int, RecordKey],
     *,
     merged: Mapping[int, int | None],
-    fresh: Mapping[int, StoredVersion],
+    told: Mapping[int, Sequence[StoredVersion]],
+    fresh: Collection[int],
     model: int,
     at: datetime,
 ) -> Restated:
@@ -84,31 +85,27 @@ def restate(
         keys: Record number -> key, of records that exist.
         merged: Those of them that their source merges now -> the record they live on in; None
             takes a merge back.
-        fresh: Those that are new in this transaction -> their only version: nothing else is
-            known of them.
+        told: Those of them whose versions are at hand -> all of them.
+        fresh: Those that are new in this transaction: nothing else is known of them.
         model: The store's number of the model release.
         at: The present instant.
 
     Raises:
         MustRetry: If more must be locked first; the writer begins again.
     """
-    before = list_standing(unit, keys.keys() - fresh.keys())
+    before = list_standing(unit, keys.keys() - {*fresh})
     for number, survivor in merged.items():
         set_survivor(unit, number, survivor)
     folds = {
-        number: _fold(
-            unit,
-            index,
-            [fresh[number]] if number in fresh else _versions(unit, number, key),
-        )
+        number: _fold(unit, index, told.get(number) or _versions(unit, number, key))
         for number, key in keys.items()
         if merged.get(number) is None
     }
     changes = [_change(index, number, before.get(number), folds.get(number)) for number in keys]
     wanted = {k for change in changes for k in (change.keys_before | change.keys_after)}
     locks.require_keys(list(keys.values()), wanted)
-    told = [each.version for fold in folds.values() for each in fold.versions]
-    locks.require_numbers(stated_numbers(told))
+    versions = [each.version for fold in folds.values() for each in fold.versions]
+    locks.require_numbers(stated_numbers(versions))
     changes = _parting(unit, locks, changes)
     found = Restated()
     for change in changes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from typing import Final
 
 from mpi.clock import Clock
-from mpi.domain.records import content_json
+from mpi.domain.demographics import Demographics
+from mpi.domain.records import content_json, demographics_to_dict
 from mpi.errors import InvalidInput, InvalidRecord
+from mpi.storage.records import canonical_json
 
 EVENT_SKEW_MAX: Final = timedelta(days=1)
 """How far ahead of ours a source's clock may be; a later event would stay live for ever."""
@@ -30,17 +31,18 @@ def require_event(event_at: datetime, sequence: int, clock: Clock) -> None:
         raise InvalidRecord("sequence: must fit into 64 bits")
 
 
-def require_unicode(content: str) -> None:
-    """Raise InvalidRecord if a field of this JSON holds half a character, no text in any encoding.
+def sendable_content(demographics: Demographics) -> str:
+    """What is kept of demographics, as `content_json` has it.
 
-    Args:
-        content: Of a version, as `content_json` writes it.
+    Raises:
+        InvalidRecord: If a field holds half a character, which is no text in any encoding.
     """
-    if _is_unicode(content):
-        return
-    for field, value in json.loads(content).items():
-        if not _is_unicode(content_json({field: value})):
-            raise InvalidRecord(f"{field}: must be valid Unicode text, without lone surrogates")
+    content = demographics_to_dict(demographics)
+    try:
+        return canonical_json(content)
+    except TypeError:
+        wrong = next(name for name in content if not _is_unicode(content_json(content[name])))
+    raise InvalidRecord(f"{wrong}: must be valid Unicode text, without lone surrogates")
 
 
 def require_plain(field: str, text: str) -> None:

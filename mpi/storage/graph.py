@@ -52,6 +52,7 @@ class StandingRecord(NamedTuple):
     """Number of its link in force."""
     home_id: PersonId | None
     remembered_id: PersonId | None
+    live_version: int
 
 
 @dataclass(slots=True)
@@ -290,6 +291,7 @@ _STANDING: Final = PreparedQuery(
         link.c.number,
         home.c.home_id,
         home.c.remembered_id,
+        source_record.c.live_version,
     )
     .select_from(
         source_record.outerjoin(

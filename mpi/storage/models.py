@@ -36,6 +36,12 @@ def find_release_in_force(unit: UnitOfWork) -> StoredRelease | None:
     )
 
 
+def find_number_in_force(unit: UnitOfWork, digest: str) -> int | None:
+    """The number of the release of this digest, if it is the one in force."""
+    row = _NUMBER.first(unit, digest=digest)
+    return row[0] if row else None
+
+
 def put_release_in_force(
     unit: UnitOfWork, *, digest: str, name: str, version: str, at: datetime
 ) -> int:
@@ -70,4 +76,9 @@ _IN_FORCE: Final = PreparedQuery(
         model_release.c.version,
         model_release.c.released_at,
     ).where(model_release.c.is_in_force)
+)
+_NUMBER: Final = PreparedQuery(
+    sa.select(model_release.c.number).where(
+        model_release.c.is_in_force, model_release.c.digest == sa.bindparam("digest")
+    )
 )

@@ -6,12 +6,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 import sqlalchemy as sa
 
-from mpi.domain.golden import Contents, contents_from_dict
 from mpi.domain.identifiers import PersonId, RecordKey
 from mpi.domain.records import (
     COMPARISON_FIELDS,
@@ -58,15 +57,6 @@ class ComparedRecord:
     comparison: ComparisonRecord
     is_number_disowned: bool = False
     """A decision in force calls its NHS number wrong."""
-
-
-class ToldNow(NamedTuple):
-    """The live version of a record; `event_at` in UTC, `digest` the version's."""
-
-    key: RecordKey
-    contents: Contents
-    event_at: datetime
-    digest: str
 
 
 def canonical_json(content: Mapping[str, Any]) -> str:
@@ -128,20 +118,6 @@ def list_live_contents(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, 
     """
     rows = (row for part in _parts(numbers) for row in _LIVE_CONTENTS.rows(unit, part))
     return {number: orjson.loads(content) for number, content in rows}
-
-
-def list_current(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, ToldNow]:
-    """What each of these live records says now, by number.
-
-    One that lives no longer gives what its last live version said.
-    """
-    told = {}
-    for part in _parts(numbers):
-        for row in _CURRENT.rows(unit, part):
-            number, source, local_id, content, event_at, digest = row
-            contents = contents_from_dict(orjson.loads(content))
-            told[number] = ToldNow(RecordKey(source, local_id), contents, event_at, digest)
-    return told
 
 
 def list_compared_values(
@@ -297,19 +273,6 @@ _BY_NHS_NUMBER: Final = PreparedQuery(
 )
 _LIVE_CONTENTS: Final = PreparedQuery(
     sa.select(source_record.c.number, record_version.c.content)
-    .join(record_version, record_version.c.number == source_record.c.live_version)
-    .where(source_record.c.number.in_(sa.bindparam("numbers", expanding=True))),
-    list_name="numbers",
-)
-_CURRENT: Final = PreparedQuery(
-    sa.select(
-        source_record.c.number,
-        source_record.c.source,
-        source_record.c.local_id,
-        record_version.c.content,
-        record_version.c.event_at,
-        record_version.c.digest,
-    )
     .join(record_version, record_version.c.number == source_record.c.live_version)
     .where(source_record.c.number.in_(sa.bindparam("numbers", expanding=True))),
     list_name="numbers",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
 
+from mpi.domain.golden import Contents, contents_from_dict
 from mpi.domain.identifiers import RecordKey
 from mpi.domain.links import DecisionKind
 from mpi.domain.records import (
@@ -19,6 +20,7 @@ from mpi.domain.records import (
     demographics_from_dict,
     demographics_to_dict,
 )
+from mpi.limits import CANDIDATES_MAX
 from mpi.storage.prepared import PreparedQuery, Row, insert_numbered, update_of
 from mpi.storage.tables import VersionState, decision, decision_version, record_version
 from mpi.storage.unit_of_work import UnitOfWork
@@ -40,6 +42,24 @@ class StoredVersion:
     """The record that it came with."""
     version: RecordVersion
     state: VersionState
+
+
+class ToldContents(NamedTuple):
+    """What one version says, for golden records."""
+
+    contents: Contents
+    event_at: datetime
+    digest: str
+
+
+def list_contents(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, ToldContents]:
+    """What the versions of these numbers say."""
+    listed, told = sorted(numbers), {}
+    for start in range(0, len(listed), CANDIDATES_MAX):
+        part = listed[start : start + CANDIDATES_MAX]
+        for number, content, event_at, digest in _CONTENTS.rows(unit, part):
+            told[number] = ToldContents(contents_from_dict(orjson.loads(content)), event_at, digest)
+    return told
 
 
 def list_versions_of(
@@ -178,6 +198,15 @@ _KNOWN_AT: Final = _versions(
     )
 ).where(record_version.c.received_at <= _at)
 _RECEIVED: Final = _versions(decision.c.retracted_at.is_(None), record_version.c.received_at)
+_CONTENTS: Final = PreparedQuery(
+    sa.select(
+        record_version.c.number,
+        record_version.c.content,
+        record_version.c.event_at,
+        record_version.c.digest,
+    ).where(record_version.c.number.in_(sa.bindparam("numbers", expanding=True))),
+    list_name="numbers",
+)
 _DIGEST: Final = PreparedQuery(
     sa.select(record_version.c.digest).where(record_version.c.number == sa.bindparam("number"))
 )
