@@ -20,7 +20,6 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from api.guard import GuardedRoute, guarded_routes
 from api.wiring import Service
-from mpi import logs
 from mpi.clock import SystemClock
 from mpi.domain.policy import Role
 from mpi.storage.engine import Store, open_store
@@ -65,16 +64,6 @@ def client(store: Store) -> Iterator[TestClient]:
     service = Service(store=store, index=spec_index(), clock=SystemClock())
     with TestClient(create_app(service), client=("127.0.0.1", 1)) as client:
         yield client
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """All that is logged meanwhile, by us or by a library."""
-    stream = io.StringIO()
-    kept = logs._LOGGER.handlers[:]
-    logs.configure_logs(stream=stream, level="debug")
-    yield stream
-    logs._LOGGER.handlers[:], logs._LOGGER.propagate = kept, True
 
 
 def paths(route: GuardedRoute, filling: dict[str, str]) -> str:

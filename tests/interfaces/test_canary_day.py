@@ -6,7 +6,6 @@ Every route does its work, so that nothing is found clean only because it was re
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +13,6 @@ from fastapi.testclient import TestClient
 
 import api.v1.routes
 from api.guard import guarded_routes
-from mpi import logs
 from mpi.clock import SystemClock
 from mpi.domain.policy import POLICY, Role
 from mpi.services.behind import steps_behind
@@ -33,16 +31,6 @@ SHOWN_TO: dict[Role | None, str] = {
 }  # fmt: skip
 REASON = "xyzzyreason"
 """What a steward wrote about a decision, which auditors may read."""
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """All that is logged meanwhile, by us or by a library."""
-    stream = io.StringIO()
-    kept = logs._LOGGER.handlers[:]
-    logs.configure_logs(stream=stream, level="debug")
-    yield stream
-    logs._LOGGER.handlers[:], logs._LOGGER.propagate = kept, True
 
 
 def test_a_day_of_work_leaves_no_value_where_nobody_asked(
