@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mpi.batch.bulk_tables import count_rows
 from mpi.batch.golden_columns import Trust, golden_json
 from mpi.batch.progress import Progress
 from mpi.batch.side_by_side import started
@@ -24,7 +25,7 @@ from mpi.domain.golden import LISTS
 from mpi.domain.records import content_digest
 
 PERSONS_AT_ONCE: Final = 20_000
-"""Persons whose records one worker gets at a time."""
+"""Persons whose records one worker gets at a time, about."""
 _SCHEMA: Final = pa.schema(
     [("person_id", pa.string()), ("golden", pa.string()), ("golden_digest", pa.string())]
 )
@@ -51,11 +52,14 @@ def golden_under_way(
         golden_digest).
     """
     trust = {name: dict(source.trust) for name, source in sources.items()}
-    connection.execute(CURRENT_SQL)
     parts = folder / "golden"
     shutil.rmtree(parts, ignore_errors=True)
-    connection.execute(f"copy current to '{parts}' (format parquet, partition_by (part))")
-    connection.execute("drop table current")
+    persons = count_rows(connection, "(select distinct person_id from assignment)")
+    part = f"hash(person_id) % {max(1, persons // PERSONS_AT_ONCE)} as part"
+    connection.execute(
+        f"copy (select *, {part} from ({CURRENT_SQL})) to '{parts}' "
+        "(format parquet, partition_by (part))"
+    )
     jobs = [_Job(part, trust) for part in sorted(parts.glob("part=*"))]
     with started(_golden_part, jobs, workers) as results:
 
@@ -78,17 +82,14 @@ _STRUCTURE: Final = orjson.dumps(
     {**dict.fromkeys(TEXT_FIELDS, "JSON"), **{name: ["JSON"] for name in LISTS}}
 ).decode()
 CURRENT_SQL: Final = f"""
-create or replace table current as
-with told as (
-    select person_id, (dense_rank() over (order by person_id)) - 1 as number,
-        owner.source, owner.local_id, event_at, digest, content
-    from live join version using (place) join assignment on assignment.record = live.record
-    join record_number as owner on owner.record = live.record)
-select * exclude (content, number, told), number // {PERSONS_AT_ONCE} as part,
-    number % {PERSONS_AT_ONCE} as person,
+select * exclude (content, told),
     {", ".join(f"nullif(told.{name}, '{_EMPTY}')::varchar as {name}" for name in TEXT_FIELDS)},
     {", ".join(f"told.{name}::varchar[] as {name}" for name in LISTS)}
-from (select *, json_transform(content, '{_STRUCTURE}') as told from told)
+from (
+    select person_id, owner.source, owner.local_id, event_at, digest, content,
+        json_transform(content, '{_STRUCTURE}') as told
+    from live join version using (place) join assignment on assignment.record = live.record
+    join record_number as owner on owner.record = live.record)
 """
 
 
@@ -109,7 +110,9 @@ def _golden_part(job: _Job) -> None:
 
 
 def golden_rows(rows: pa.Table, trust: Trust) -> pa.Table:
-    """The golden record of each person of these current records (as `current` has them)."""
+    """The golden record of each person of these current records (as `CURRENT_SQL` has them)."""
+    person = rows["person_id"].combine_chunks().dictionary_encode().indices
+    rows = rows.append_column("person", person.cast(pa.int64()))
     rows = rows.sort_by([(name, "ascending") for name in ("person", "source", "local_id")])
     golden = golden_json(rows, trust)
     is_first = pc.not_equal(rows["person"][1:], rows["person"][:-1])

@@ -92,8 +92,7 @@ def by_columns(drawn, trust):
         "local_id": [key.local_id for _, key, *_ in drawn],
     }
     make_table(connection, "record_number", pa.table(keys))
-    connection.execute(CURRENT_SQL)
-    rows = golden_rows(connection.sql("from current").to_arrow_table(), trust).to_pylist()
+    rows = golden_rows(connection.sql(CURRENT_SQL).to_arrow_table(), trust).to_pylist()
     return {row["person_id"]: (row["golden"], row["golden_digest"]) for row in rows}
 
 
