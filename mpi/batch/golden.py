@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mpi.batch.bulk_tables import count_rows
-from mpi.batch.golden_columns import Trust, golden_json
+from mpi.batch.golden_columns import Trust, Uninformative, golden_json
 from mpi.batch.progress import Progress
 from mpi.batch.side_by_side import started
 from mpi.config import SourceSystem
@@ -42,7 +43,7 @@ def golden_under_way(
     """Begin the golden records of the table `assignment`; other work can go on meanwhile.
 
     Args:
-        connection: Holds `version`, `record_number`, `live` and `assignment`.
+        connection: Holds `version`, `record_number`, `live`, `uninformative` and `assignment`.
         sources: Their trust for each field decides.
         folder: A private folder, for parts that hold personal data.
         workers: Processes; 1 works in this process, 0 means one for each processor.
@@ -52,6 +53,7 @@ def golden_under_way(
         golden_digest).
     """
     trust = {name: dict(source.trust) for name, source in sources.items()}
+    uninformative = uninformative_texts(connection)
     parts = folder / "golden"
     shutil.rmtree(parts, ignore_errors=True)
     persons = count_rows(connection, "(select distinct person_id from assignment)")
@@ -60,7 +62,7 @@ def golden_under_way(
         f"copy (select *, {part} from ({CURRENT_SQL})) to '{parts}' "
         "(format parquet, partition_by (part))"
     )
-    jobs = [_Job(part, trust) for part in sorted(parts.glob("part=*"))]
+    jobs = [_Job(part, trust, uninformative) for part in sorted(parts.glob("part=*"))]
     with started(_golden_part, jobs, workers) as results:
 
         def collect(progress: Progress) -> None:
@@ -75,6 +77,14 @@ def golden_under_way(
                 connection.execute("insert into golden select * from read_parquet($1)", [made])
 
         yield collect
+
+
+def uninformative_texts(connection: duckdb.DuckDBPyConnection) -> Uninformative:
+    """The table `uninformative` by field."""
+    texts: dict[str, set[str]] = defaultdict(set)
+    for field, text in connection.execute("select field, text from uninformative").fetchall():
+        texts[field].add(text)
+    return dict(texts)
 
 
 _EMPTY: Final = '""'
@@ -98,6 +108,7 @@ class _Job:
     part: Path
     """Folder of Parquet files with the current records of some persons."""
     trust: Trust
+    uninformative: Uninformative
 
     @property
     def made(self) -> Path:
@@ -106,15 +117,15 @@ class _Job:
 
 def _golden_part(job: _Job) -> None:
     rows = pq.read_table(job.part, partitioning=None)
-    pq.write_table(golden_rows(rows, job.trust), job.made, compression="lz4")
+    pq.write_table(golden_rows(rows, job.trust, job.uninformative), job.made, compression="lz4")
 
 
-def golden_rows(rows: pa.Table, trust: Trust) -> pa.Table:
+def golden_rows(rows: pa.Table, trust: Trust, uninformative: Uninformative) -> pa.Table:
     """The golden record of each person of these current records (as `CURRENT_SQL` has them)."""
     person = rows["person_id"].combine_chunks().dictionary_encode().indices
     rows = rows.append_column("person", person.cast(pa.int64()))
     rows = rows.sort_by([(name, "ascending") for name in ("person", "source", "local_id")])
-    golden = golden_json(rows, trust)
+    golden = golden_json(rows, trust, uninformative)
     is_first = pc.not_equal(rows["person"][1:], rows["person"][:-1])
     first = pa.chunked_array([pa.array([True] * min(1, len(rows))), *is_first.chunks])
     return pa.table(
