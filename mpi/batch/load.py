@@ -128,7 +128,10 @@ def load_folder(
             report = _report_extraction(extraction, statuses, folder)
             if is_snapshot:
                 _refuse_empty_extracts(feeds, extraction)
-            with bulk_transaction(store) as bulk, open_engine(settings) as connection:
+            with (
+                bulk_transaction(store) as bulk,
+                open_engine(settings, folder=work) as connection,
+            ):
                 run = Run(connection, bulk, release, model, settings, progress, work)
                 write_statements(bulk, statuses.statements, at=at)
                 gather(

@@ -81,20 +81,31 @@ def write_persons(
     )
     if changed.num_rows:
         bulk.update("person", changed, on=["id"])
-    homes = query(
-        connection,
-        """select record, home_id, remembered_id from home_row
-        anti join stored_home as stored on stored.record = home_row.record
-            and stored.home_id = home_row.home_id
-            and stored.remembered_id is not distinct from home_row.remembered_id
-        order by record""",
-    )
-    bulk.upsert("home", homes, on=["record"])
+    _write_homes(connection, bulk)
     live = f"state = '{PersonState.LIVE}'"
     gone = connection.execute(
         f"select count(*) from person_row where is_stored and not ({live})"
     ).fetchall()
     return new_count, gone[0][0]
+
+
+def _write_homes(connection: duckdb.DuckDBPyConnection, bulk: BulkTransaction) -> None:
+    new = stream(
+        connection,
+        """select record, home_id, remembered_id
+        from home_row anti join stored_home using (record) order by record""",
+    )
+    bulk.append("home", new)
+    changed = query(
+        connection,
+        """select record, home_row.home_id, home_row.remembered_id
+        from home_row join stored_home as stored using (record)
+        where stored.home_id <> home_row.home_id
+            or stored.remembered_id is distinct from home_row.remembered_id
+        order by record""",
+    )
+    if changed.num_rows:
+        bulk.update("home", changed, on=["record"])
 
 
 def make_person_rows(connection: duckdb.DuckDBPyConnection) -> None:

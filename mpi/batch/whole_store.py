@@ -81,6 +81,7 @@ def link(run: Run) -> tuple[EdgeCounts, Sequence[TaskQuestion]]:
         has_store=True,
         progress=run.progress,
     )
+    connection.execute("drop table pair")
     decisions = read_decisions(connection, run.bulk)
     undecided = None
     if decisions:

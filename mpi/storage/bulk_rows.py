@@ -162,6 +162,7 @@ class BulkTransaction(ABC):
         for table in self._appended:
             self._restore_indexes(table)
         self._finish()
+        self._appended.clear()
 
     def _before_append(self, table: str) -> None:
         if table in self._appended:

@@ -112,7 +112,8 @@ def _connected(store: Store) -> Iterator[Any]:
         connection = adbc_driver_sqlite.dbapi.connect(store.sqlite_path, autocommit=True)
         try:
             with connection.cursor() as cursor:
-                for pragma in sqlite_pragmas():
+                # Mapped pages of the whole file would count as this process's memory.
+                for pragma in (*sqlite_pragmas(), "PRAGMA mmap_size=0"):
                     cursor.execute(pragma)
                     cursor.fetchall()
             yield connection
