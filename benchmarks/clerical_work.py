@@ -36,7 +36,8 @@ def work_points(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """From no questions to those of the lightest stored edge.
 
     Args:
-        connection: Holds `known` (record, human), `index_records` (record, person) and `edges`.
+        connection: Holds the tables `known` (record, human), `index_records` (record, person) and
+            `edges`.
     """
     humans, persons = _numbered(connection)
     left, right, bits, is_one_human = _questions(connection)
