@@ -63,12 +63,11 @@ def work_points(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 def work_chart(work: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """The points of each profile as a chart."""
     words = {
-        "recall_answered": "recall, questions answered",
-        "recall_unseen": "recall, linked unseen",
-        "precision_unseen": "precision, linked unseen",
+        "recall_answered": "recall, answered",
+        "precision_unseen": "precision, unseen",
     }
     values = [
-        {"questions": point["questions_per_1000"], "share": point[name], "what": f"{words[name]}",
+        {"questions": point["questions_per_1000"], "share": point[name], "what": words[name],
          "profile": profile}
         for profile, points in work.items() for point in points for name in words
     ]  # fmt: skip
@@ -84,7 +83,7 @@ def work_chart(work: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
             "y": {"field": "share", "type": "quantitative", "scale": {"zero": False},
                   "title": None},
             "color": {"field": "what", "type": "nominal", "title": None},
-            "strokeDash": {"field": "profile", "type": "nominal"},
+            "strokeDash": {"field": "profile", "type": "nominal", "legend": {"symbolType": "stroke"}},
         },
     }  # fmt: skip
 
