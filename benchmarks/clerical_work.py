@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from mpi.batch.charts import INK
 from mpi.batch.groups import connected_components
 
 STEP_BITS: Final = 0.5
@@ -83,7 +84,8 @@ def work_chart(work: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
             "y": {"field": "share", "type": "quantitative", "scale": {"zero": False},
                   "title": None},
             "color": {"field": "what", "type": "nominal", "title": None},
-            "strokeDash": {"field": "profile", "type": "nominal", "legend": {"symbolType": "stroke"}},
+            "strokeDash": {"field": "profile", "type": "nominal",
+                           "legend": {"symbolType": "stroke", "symbolStrokeColor": INK}},
         },
     }  # fmt: skip
 
