@@ -15,7 +15,6 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from mpi.batch.charts import INK
 from mpi.batch.groups import connected_components
 
 STEP_BITS: Final = 0.5
@@ -80,12 +79,11 @@ def work_chart(work: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         "mark": {"type": "line", "point": True},
         "encoding": {
             "x": {"field": "questions", "type": "quantitative",
-                  "title": "questions for each 1,000 records"},
+                  "title": "questions for each 1,000 records (dashed: stress)"},
             "y": {"field": "share", "type": "quantitative", "scale": {"zero": False},
                   "title": None},
             "color": {"field": "what", "type": "nominal", "title": None},
-            "strokeDash": {"field": "profile", "type": "nominal",
-                           "legend": {"symbolType": "stroke", "symbolStrokeColor": INK}},
+            "strokeDash": {"field": "profile", "type": "nominal", "legend": None},
         },
     }  # fmt: skip
 
