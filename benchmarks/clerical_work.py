@@ -64,12 +64,11 @@ def work_points(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 def work_chart(work: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """The points of each profile as a chart."""
     words = {
-        "recall_answered": "recall, questions answered",
-        "recall_unseen": "recall, linked unseen",
-        "precision_unseen": "precision, linked unseen",
+        "recall_answered": "recall, answered",
+        "precision_unseen": "precision, unseen",
     }
     values = [
-        {"questions": point["questions_per_1000"], "share": point[name], "what": f"{words[name]}",
+        {"questions": point["questions_per_1000"], "share": point[name], "what": words[name],
          "profile": profile}
         for profile, points in work.items() for point in points for name in words
     ]  # fmt: skip
@@ -81,11 +80,11 @@ def work_chart(work: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         "mark": {"type": "line", "point": True},
         "encoding": {
             "x": {"field": "questions", "type": "quantitative",
-                  "title": "questions for each 1,000 records"},
+                  "title": "questions for each 1,000 records (dashed: stress)"},
             "y": {"field": "share", "type": "quantitative", "scale": {"zero": False},
                   "title": None},
             "color": {"field": "what", "type": "nominal", "title": None},
-            "strokeDash": {"field": "profile", "type": "nominal"},
+            "strokeDash": {"field": "profile", "type": "nominal", "legend": None},
         },
     }  # fmt: skip
 
