@@ -1,15 +1,17 @@
 """Writing to a store while others do: each piece of work whole or not at all, durable when told.
 
 PostgreSQL runs each piece in a transaction of its own; those that meet wait for one another at
-locks. SQLite has one writer: a thread takes whatever is waiting, gives each piece a savepoint, and
-commits them together, so that many pay for one fsync and none is acknowledged before it.
+locks. SQLite has one writer: a thread takes whatever is waiting and commits it together, so that
+many pay for one fsync and none is acknowledged before it. If a piece fails, all are undone and
+begin again, each in a savepoint of its own, so that only those that fail are left out.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Final, TypeVar
@@ -23,6 +25,8 @@ from mpi.storage.unit_of_work import UnitOfWork, writing
 
 GROUP_WORK_MAX: Final = 128
 """Pieces of work that share one commit: bounds what a crash undoes and how long one waits."""
+CAREFUL_GROUPS: Final = 32
+"""Groups that get savepoints at once after one in which a piece failed: failures come in runs."""
 ATTEMPTS_MAX: Final = 20
 """Times a piece of work begins again because others touched the same; then the caller retries."""
 
@@ -40,6 +44,8 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._is_closed = False
+        self._careful_groups = 0
+        """Groups to come that get savepoints at once; only the writer's thread looks at it."""
 
     def run(self, work: Work[Result]) -> Result:
         """The result of a piece of work, once it is durable.
@@ -133,16 +139,43 @@ class Writer:
         Who has given up waiting by now is left out; later it is too late to.
         """
         group = [each for each in group if each[1].set_running_or_notify_cancel()]
-        outcomes: list[Callable[[], Any]] = []
         try:
-            with writing(self.store) as unit:
-                outcomes += [_in_savepoint(unit, work) for work, _ in group]
+            outcomes = self._outcomes([work for work, _ in group])
         except BaseException as error:
             for _, future in group:
                 future.set_exception(error)
             return
         for (_, future), outcome in zip(group, outcomes, strict=True):
             _settle(future, outcome)
+
+    def _outcomes(self, works: Sequence[Work[Any]]) -> list[Callable[[], Any]]:
+        """What each caller will be told, once all of it is durable.
+
+        Savepoints cost a tenth of the time, because SQLite then keeps every page as it was before
+        each piece; so they are taken only where a piece has failed.
+        """
+        if len(works) == 1 or not self._careful_groups:
+            try:
+                return self._together(works)
+            except _PieceFailed:
+                self._careful_groups = CAREFUL_GROUPS
+        self._careful_groups -= 1
+        with writing(self.store) as unit:
+            return [_in_savepoint(unit, work) for work in works]
+
+    def _together(self, works: Sequence[Work[Any]]) -> list[Callable[[], Any]]:
+        """The same without savepoints. Raises _PieceFailed if one of several fails."""
+        with writing(self.store) as unit:
+            try:
+                return [partial(_given, work(unit, Locks(unit))) for work in works]
+            except BaseException as error:
+                if len(works) == 1:
+                    raise
+                raise _PieceFailed from error
+
+
+class _PieceFailed(Exception):
+    """Nothing of a group was written, because one of its pieces failed."""
 
 
 def _in_savepoint(unit: UnitOfWork, work: Work[Any]) -> Callable[[], Any]:
@@ -155,7 +188,11 @@ def _in_savepoint(unit: UnitOfWork, work: Work[Any]) -> Callable[[], Any]:
             raise  # The database has undone the whole transaction: everybody's work is gone.
         failure = error
         return lambda: _raise(failure)
-    return lambda: result
+    return partial(_given, result)
+
+
+def _given(result: Any) -> Any:
+    return result
 
 
 def _raise(error: BaseException) -> None:
