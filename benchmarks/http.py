@@ -139,17 +139,16 @@ class _Bench:
     def measure(self) -> dict[str, Any]:
         """Figures of each action and number of clients, and of audit."""
         with self._serving(SERVICE) as service, self._serving(FLOOR) as floor:
-            cells = self._cells(service, floor)
-        found = {
-            action: {clients: cell.figures() for clients, cell in by_clients.items()}
-            for action, by_clients in cells.items()
-        }
-        with self._serving(SERVICE) as audited, self._serving(UNAUDITED) as unaudited:
-            audit = {
-                action: self._audit(action, audited, unaudited, _fastest(found[action]))
-                for action in ACTIONS
-                if action != REGISTER
+            found = {
+                action: {clients: cell.figures() for clients, cell in by_clients.items()}
+                for action, by_clients in self._cells(service, floor).items()
             }
+            with self._serving(UNAUDITED) as unaudited:
+                audit = {
+                    action: self._audit(action, service, unaudited, _fastest(found[action]))
+                    for action in ACTIONS
+                    if action != REGISTER
+                }
         return {"actions": found, "audit": audit}
 
     @contextmanager
