@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from dataclasses import dataclass, field
-from threading import Lock
-from time import monotonic
+from dataclasses import dataclass
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
 
 from mpi.errors import TooManyRequests
 from mpi.limits import REFUSALS_PER_MINUTE_MAX
@@ -16,55 +16,37 @@ from mpi.services.tokens import LOCAL_ISSUER, Tokens, issuer_of
 from mpi.settings import Settings, keys_folder_of
 
 
-@dataclass(slots=True)
-class SlidingMinute:
-    """How often each name was counted in the last sixty seconds, in this worker.
+class Rates:
+    """How often each caller may ask, in this worker: counted in memory, in a sliding minute.
 
-    Counts are of whole minutes; of the minute before, as much is taken as the last sixty seconds
-    still overlap, as if its counts had come evenly. So no more than two counts a name are kept, and
-    only of names that were seen in these two minutes.
+    Args:
+        requests_per_minute: Of one client; 0 means any number.
     """
 
-    counts_max: float
-    _minute: int = 0
-    _counts: Counter[str] = field(default_factory=Counter)
-    _before: Counter[str] = field(default_factory=Counter)
-    _lock: Lock = field(default_factory=Lock)
-
-    def count(self, name: str, *, at_s: float) -> bool:
-        """Whether the name may be counted once more, and was.
-
-        Args:
-            name: Whom to count.
-            at_s: Seconds of a clock that never goes back.
-        """
-        minute, past_s = divmod(at_s, 60)
-        with self._lock:
-            if minute != self._minute:
-                self._before = self._counts if minute == self._minute + 1 else Counter()
-                self._minute, self._counts = int(minute), Counter()
-            recent = self._counts[name] + self._before[name] * (1 - past_s / 60)
-            if recent >= self.counts_max:
-                return False
-            self._counts[name] += 1
-        return True
-
-
-class Rates:
-    """How often each caller may ask, in this worker."""
-
     def __init__(self, requests_per_minute: int) -> None:
-        self._requests = SlidingMinute(requests_per_minute or math.inf)
-        self._refusals = SlidingMinute(REFUSALS_PER_MINUTE_MAX)
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._requests = (
+            RateLimitItemPerMinute(requests_per_minute) if requests_per_minute else None
+        )
+        self._refusals = RateLimitItemPerMinute(REFUSALS_PER_MINUTE_MAX)
 
     def count_request(self, client_id: str) -> None:
-        """Raise TooManyRequests if a client asks more often than it may."""
-        if not self._requests.count(client_id, at_s=monotonic()):
+        """Count a request of a client.
+
+        Raises:
+            TooManyRequests: If it asks more often than it may.
+        """
+        if self._requests and not self._limiter.hit(self._requests, "client", client_id):
             raise TooManyRequests("client: it asks more often than it may; retry later")
 
     def count_refusal(self, address: str) -> None:
-        """Raise TooManyRequests if an address was refused so often that it is not audited more."""
-        if not self._refusals.count(address, at_s=monotonic()):
+        """Count a refusal of an address.
+
+        Raises:
+            TooManyRequests: If it was refused more than `REFUSALS_PER_MINUTE_MAX` times in a
+                minute, so that no more of it is audited.
+        """
+        if not self._limiter.hit(self._refusals, "address", address):
             raise TooManyRequests("address: it was refused too often; retry later")
 
 
@@ -76,10 +58,15 @@ class Access:
     clients: ClientDirectory
     rates: Rates
     public_url: str = ""
+    """Where clients reach the server; empty on an installation for its own machine alone."""
 
 
 def open_access(clients: ClientDirectory, settings: Settings) -> Access:
-    """Access as the settings say. Raises InvalidSettings if there are no keys."""
+    """Access as the settings say.
+
+    Raises:
+        InvalidSettings: If there are no keys, or they cannot be read or others may read them.
+    """
     return Access(
         tokens=Tokens(open_keys(keys_folder_of(settings)), issuer_of(settings)),
         clients=clients,

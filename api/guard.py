@@ -39,7 +39,7 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class GuardedRoute:
-    """A route as the guard sees it."""
+    """A route as the guard sees it; `action` is its name, which the policy knows."""
 
     action: str
     template: str
@@ -65,7 +65,12 @@ def guarded_routes(app: FastAPI) -> Iterator[GuardedRoute]:
 
 
 class Guard:
-    """ASGI middleware inside the door and around the routes."""
+    """ASGI middleware inside the door and around the routes.
+
+    Lets in what the policy permits, with the permit in the request's state. All else is answered
+    here: 401, 403, 404, 405, 429, or 503 where the refusal cannot be audited. Websockets are
+    closed.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

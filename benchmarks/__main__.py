@@ -27,6 +27,7 @@ WITHIN_S = {"quick": 600, "full": 7_200}
 
 
 def main() -> int:
+    """Run the suites that the command line names, or all; gives the status to end with."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*SUITES, []], metavar="NAME", default=[])
     parser.add_argument("--full", action="store_true", help="the whole region; takes hours")

@@ -42,7 +42,7 @@ SENDERS = 8
 ROUNDS = 3
 """Of which the median is told; one more before them warms up."""
 GROWTH_MAX = 2.0
-"""Budget of the architecture: of the median look-up, from the smallest region to the largest."""
+"""Budget of the architecture, a ratio: the median look-up in the largest region to the smallest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class Size:
 
 
 def run(scale: Scale) -> Outcome:
+    """Load regions of several sizes, ask and tell each; gives a table by size and a plot."""
     sources = read_source_systems()
     index = compile_linkage_index(read_release(release_in_force(None)), sources)
     sizes = [_measured(people, index, scale.name) for people in PEOPLE[scale.name]]

@@ -46,6 +46,7 @@ class Taken:
 
     @property
     def per_second(self) -> float:
+        """Requests answered with 200 in a second."""
         return self.sent.per_second
 
 
@@ -66,6 +67,7 @@ class Cell:
         return spread([mine / bare for mine, bare in rates if bare] or [0.0])
 
     def figures(self) -> dict[str, Any]:
+        """Latencies in milliseconds, rates in requests a second, ratios, and errors by status."""
         sent = [each.sent for each in self.service]
         taken = latencies_from([ms for each in sent for ms in each.latencies_ms])
         busy = sum(each.generator_seconds for each in sent)
@@ -84,6 +86,7 @@ class Cell:
 
 
 def rate_of(rounds: Sequence[Taken]) -> float:
+    """The median round's requests a second."""
     return median(each.per_second for each in rounds)
 
 
@@ -102,6 +105,7 @@ def processor_ms(rounds: Sequence[Taken]) -> float:
 
 
 def run(scale: Scale) -> Outcome:
+    """Serve one region from both stores and ask over sockets, the bare floor beside the service."""
     people = min(scale.people, PEOPLE_MAX)
     figures: dict[str, Any] = {}
     tables: list[Table] = []

@@ -58,6 +58,7 @@ class Round:
 
     @property
     def per_second(self) -> float:
+        """Requests answered with 200 in a second."""
         return len(self.latencies_ms) / self.seconds
 
 

@@ -26,6 +26,7 @@ class PhaseClock:
 
     @contextmanager
     def phase(self, name: str, _total: int | None = None) -> Iterator[PhaseClock]:
+        """Adds the wall-clock seconds that the phase takes to those of its name."""
         began = perf_counter()
         yield self
         self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - began
@@ -36,6 +37,8 @@ class PhaseClock:
 
 @dataclass(frozen=True, slots=True)
 class LoadedRegion:
+    """Where the region and its store lie, and how many seconds loading took, by phase too."""
+
     folder: Path
     settings: Settings
     report: LoadReport
@@ -45,6 +48,7 @@ class LoadedRegion:
 
     @property
     def feeds(self) -> Path:
+        """The folder of raw feeds, with the truth."""
         return self.folder / "feeds"
 
 

@@ -29,6 +29,7 @@ sys.exit(status)
 
 
 def run(scale: Scale) -> Outcome:
+    """The peak of each kind of work, in MiB."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         feeds = write_feeds(folder / "feeds", people=scale.people, seed=SEED)

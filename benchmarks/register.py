@@ -44,17 +44,22 @@ SENDER = Recipient(actor="benchmark", purpose="HOPERAT")
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One round."""
+    """One round; seconds by the clock on the wall."""
 
     seconds: float
     records: int
 
     @property
     def per_second(self) -> float:
+        """Records registered in a second."""
         return self.records / self.seconds
 
 
 def run(scale: Scale) -> Outcome:
+    """Registrations in a second on SQLite and on PostgreSQL, by number of senders.
+
+    PostgreSQL is a server that is started for this, so its programs must be on the machine.
+    """
     index = compile_linkage_index(read_release(release_in_force(None)), read_source_systems())
     people = min(scale.people, PEOPLE_MAX)
     with loaded_region(people) as region:
@@ -125,6 +130,7 @@ def _measured(
 def send_all(
     writer: Writer, index: LinkageIndex, statements: Sequence[Statement], senders: int
 ) -> Sent:
+    """Register all, by so many senders at once; each statement is acknowledged after its commit."""
     began = perf_counter()
     with ThreadPoolExecutor(senders) as pool:
         parts = [statements[at::senders] for at in range(senders)]

@@ -40,6 +40,7 @@ HEADER = ("resolve, milliseconds", "p50", "p95", "p99", "calls")
 
 
 def run(scale: Scale) -> Outcome:
+    """Latencies of each way to ask, in milliseconds, and their ratio to the bare floor."""
     with loaded_region(scale.people) as region:
         index = compile_linkage_index(read_release(release_in_force(None)))
         asked = questions_about(region.feeds, QUESTIONS[scale.name])

@@ -47,7 +47,11 @@ class Server:
 def serving(
     application: str, settings: dict[str, str], *, workers: int, log: Path
 ) -> Iterator[Server]:
-    """A server that answers; stopped at the end."""
+    """A server that answers; stopped at the end.
+
+    Raises:
+        RuntimeError: If it does not answer in time; with the end of its log.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -38,6 +38,7 @@ class Scale:
 
     @property
     def is_full(self) -> bool:
+        """Whether the whole region is measured."""
         return self.name == "full"
 
 

@@ -48,6 +48,8 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
+    """The statements of one transaction, in order."""
+
     kind: Kind
     steps: list[Step] = field(default_factory=list)
 
@@ -61,6 +63,7 @@ class Tape:
 
 
 def write_tapes(path: Path, tapes: Sequence[Tape]) -> None:
+    """Keep tapes for the floor application, which is another process."""
     path.write_bytes(pickle.dumps(list(tapes)))
 
 

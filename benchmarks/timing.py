@@ -17,7 +17,7 @@ Asked = TypeVar("Asked")
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Of several runs."""
+    """Of several runs, in the unit of the values: seconds, or things in a second."""
 
     median: float
     least: float
@@ -28,6 +28,7 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
+    """The median and the extremes of at least one value."""
     return Spread(median(values), min(values), max(values))
 
 
@@ -69,7 +70,10 @@ class Latencies:
 def latencies_of(
     ask: Callable[[Asked], object], questions: Sequence[Asked], *, warm_up: int = 50
 ) -> Latencies:
-    """Each question is asked once, in order, after the first few have been asked to warm up."""
+    """Each question is asked once, in order, after the first few have been asked to warm up.
+
+    Percentiles of the milliseconds that one call takes, by the clock on the wall.
+    """
     for question in questions[:warm_up]:
         ask(question)
     taken = []

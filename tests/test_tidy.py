@@ -59,6 +59,7 @@ CONFINED = {
     "vl_convert": ("mpi.batch",),
     "numpy": ("mpi.batch", "mpi.synthetic"),
     "joserfc": ("mpi.services.assertions", "mpi.services.signing_keys", "mpi.services.tokens"),
+    "limits": ("api",),
     "prometheus_client": ("api",),
     "fastapi": ("api",),
     "starlette": ("api",),

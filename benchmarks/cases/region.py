@@ -14,6 +14,7 @@ from mpi.batch.link_input import FILE_COLUMNS
 from mpi.config import read_source_systems
 from mpi.domain.identifiers import RecordKey
 from mpi.domain.records import RecordVersion
+from mpi.synthetic.people import Population
 from mpi.synthetic.region import Profile, generate, write_region
 
 TRUTH_FILE = "truth.csv"
@@ -22,8 +23,15 @@ _DIGESTS = 1 << 32
 
 def write_feeds(folder: Path, *, people: int, seed: int, profile: Profile = "normal") -> Path:
     """The raw feeds of a region with its truth, as `mpi synth` writes them."""
-    write_region(generate(people=people, seed=seed, profile=profile), folder)
+    write_people(folder, people=people, seed=seed, profile=profile)
     return folder
+
+
+def write_people(folder: Path, *, people: int, seed: int, profile: Profile) -> Population:
+    """The same; gives the people behind the records."""
+    region = generate(people=people, seed=seed, profile=profile)
+    write_region(region, folder)
+    return region.population
 
 
 def region_file(folder: Path, *, without: Collection[str], name: str) -> LabelledFile:

@@ -55,7 +55,7 @@ class Desk:
     clock: Clock
 
     def resolve(self, question: Question) -> Resolved:
-        """Who is this, and where do they have records?
+        """Who is this, and where do they have records? Leaves its trail in the audit.
 
         Raises:
             UnknownPerson, UnknownRecord: If nobody ever had the id or the key.
@@ -70,7 +70,11 @@ class Desk:
         return Resolved(answer, tuple(self._records(each.person_id) for each in answer.persons))
 
     def explain(self, left: RecordKey, right: RecordKey) -> PairExplanation:
-        """Why are these two live records one person's, or not? Raises UnknownRecord."""
+        """Why are these two live records one person's, or not?
+
+        Raises:
+            UnknownRecord: If one of them is not in the store, or not live.
+        """
         return ask(
             self.writer,
             lambda unit: explain_records(unit, self.index, left, right),
@@ -105,7 +109,7 @@ def open_desk(settings: Settings) -> Desk:
 
 
 def own_recipient() -> Recipient:
-    """Whoever runs the command."""
+    """Whoever runs the command: their account, and that they administer the store."""
     return Recipient(actor=command_line_actor(), purpose=PURPOSE)
 
 

@@ -53,6 +53,7 @@ class Demonstration:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
+        """Notes under `name` how many seconds the work inside takes, to a hundredth."""
         began = perf_counter()
         yield
         self.seconds[name] = round(perf_counter() - began, 2)

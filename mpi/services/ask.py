@@ -37,11 +37,14 @@ def ask(
         writer: Of the store in which to look.
         look_up: One of the look-ups of `mpi.services`, everything but the unit of work given.
         action: Its name in the audit trail.
-        recipient: Who asks.
+        recipient: Who asks; what they may not see is taken out.
         clock: For the audit trail.
 
     Raises:
         NotFound: As the look-up does; that nobody was found is audited too.
+        InvalidInput, Conflict: As the look-up does, without a trace.
+        StorageUnavailable: If the store cannot be read or the trail not be written: then there is
+            no answer.
     """
     try:
         with reading(writer.store) as unit:

@@ -22,7 +22,7 @@ from mpi.linkage.scorer import Scorer, compile_scorer
 from mpi.linkage.vetoes import NameRule, compile_name_rule
 from mpi.standardise.numbers import standardise_nhs_number
 from mpi.standardise.record import standardise_demographics
-from mpi.storage.models import find_release_in_force
+from mpi.storage.models import find_number_in_force, find_release_in_force
 from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.releases import Release
 from mpi.storage.unit_of_work import UnitOfWork
@@ -43,6 +43,7 @@ class LinkageIndex:
     name_rule: NameRule
     rules: PartitionRules
     question_trust: NumberTrust
+    """As the model trusts numbers, and those of `QUESTION_SOURCE` whatever their status."""
     trust: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Source -> field -> how far it is trusted, 0..100; golden records ask for it."""
     mapping_digests: Mapping[str, str] = field(default_factory=dict)
@@ -52,7 +53,7 @@ class LinkageIndex:
 def compile_linkage_index(
     release: Release, sources: Mapping[str, SourceSystem] | None = None
 ) -> LinkageIndex:
-    """Compile a release.
+    """Compile a release; once for a process, because it takes a while.
 
     Args:
         release: What to compile.
@@ -81,21 +82,28 @@ def compile_linkage_index(
 def require_release_in_force(unit: UnitOfWork, digest: str) -> int:
     """The store's number of this release, unless its edges were made with another one.
 
+    Args:
+        unit: Where to look.
+        digest: 64 hexadecimal digits of the release in use.
+
     Raises:
         Unavailable: If the store was linked with another release, or holds nothing yet.
     """
-    stored = find_release_in_force(unit)
-    if stored is None:
+    number = find_number_in_force(unit, digest)
+    if number is not None:
+        return number
+    if find_release_in_force(unit) is None:
         raise Unavailable("store: nothing was loaded yet")
-    if stored.digest != digest:
-        raise Unavailable("store: it was linked with another model release than the one in use")
-    return stored.number
+    raise Unavailable("store: it was linked with another model release than the one in use")
 
 
 def compared_question(
     unit: UnitOfWork, index: LinkageIndex, demographics: Demographics
 ) -> ComparisonRecord:
-    """What is asked, as it is compared; a disputed number is dropped, a superseded one replaced."""
+    """What is asked, as it is compared; a disputed number is dropped, a superseded one replaced.
+
+    Nothing is refused: what says nothing is a missing value.
+    """
     trust, number = index.question_trust, standardise_nhs_number(demographics.nhs_number)
     if number is not None:
         trust = number_trust_for(unit, trust, number)

@@ -22,7 +22,7 @@ from mpi.storage.tasks import (
     StoredTask,
     change_task,
     list_noted_questions,
-    list_open_tasks_of,
+    list_tasks,
     open_task,
     withdraw_task,
 )
@@ -33,13 +33,19 @@ class AskedTask(Protocol):
     """A task as far as it is compared with a question."""
 
     @property
-    def type(self) -> TaskType: ...
+    def type(self) -> TaskType:
+        """What is asked."""
+        ...
 
     @property
-    def left(self) -> frozenset[int]: ...
+    def left(self) -> frozenset[int]:
+        """Record numbers of the one side."""
+        ...
 
     @property
-    def right(self) -> frozenset[int]: ...
+    def right(self) -> frozenset[int]:
+        """Those of the other; empty where there is but one."""
+        ...
 
 
 OF_HISTORY = frozenset({TaskType.OVERLAY, TaskType.UNEXPLAINED_SPLIT})
@@ -48,14 +54,19 @@ OF_HISTORY = frozenset({TaskType.OVERLAY, TaskType.UNEXPLAINED_SPLIT})
 
 @dataclass(slots=True)
 class TaskChanges:
-    """Numbers of tasks, and a record that each is about."""
+    """Numbers of tasks -> number of a record that each is about."""
 
     opened: dict[int, int] = field(default_factory=dict)
     changed: dict[int, int] = field(default_factory=dict)
     withdrawn: dict[int, int] = field(default_factory=dict)
 
     def events(self, person_of: Mapping[int, PersonId], cause: Cause) -> list[OutboxEvent]:
-        """What the change feed says of them."""
+        """What the change feed says of them; that a task has changed is not told.
+
+        Args:
+            person_of: Record -> its person now.
+            cause: Stamped on the events.
+        """
         told = (
             (EventType.TASK_OPENED, self.opened),
             (EventType.TASK_WITHDRAWN, self.withdrawn),
@@ -72,6 +83,7 @@ def put_questions(
     questions: Sequence[TaskQuestion],
     records: Collection[int],
     held: Mapping[int, Sequence[HeldVersion]],
+    open_tasks: Collection[int],
     *,
     cause: Cause,
 ) -> TaskChanges:
@@ -80,12 +92,17 @@ def put_questions(
     Args:
         unit: Where links are as they shall be.
         questions: Everything that is to be asked about the records, splits among it.
-        records: What was judged anew; tasks about others stay.
+        records: What was judged anew, by number; tasks about others stay.
         held: The versions held back of those records that were restated.
+        open_tasks: Numbers of the open tasks about these records; about others do no harm.
         cause: Stamped on what is opened and withdrawn.
+
+    Returns:
+        The tasks that were opened, changed and withdrawn; those that stay as they are in none.
     """
     found = TaskChanges()
-    known = list_open_tasks_of(unit, {*records, *held})
+    judged = {*records, *held}
+    known = [task for task in list_tasks(unit, open_tasks) if not judged.isdisjoint(task.records)]
     overlays = [q for record, versions in held.items() for q in overlay_questions(record, versions)]
     asked = {question_digest(question): question for question in (*questions, *overlays)}
     still = {task.question_digest: task for task in known if task.question_digest in asked}
@@ -106,7 +123,7 @@ def put_questions(
 
 
 def overlay_questions(record: int, held: Sequence[HeldVersion]) -> list[TaskQuestion]:
-    """One question for a record that has versions held back."""
+    """One question for a record that has versions held back; none for one that has not."""
     if not held:
         return []
     return [
@@ -127,7 +144,7 @@ def can_be_noted(question: TaskQuestion) -> bool:
 
 
 def withdraw(unit: UnitOfWork, task: StoredTask, found: TaskChanges, cause: Cause) -> None:
-    """Close a task that has settled itself."""
+    """Close a task that has settled itself, and note that in `found`."""
     withdraw_task(unit, task.number, at=cause.at)
     found.withdrawn[task.number] = _subject(task.left)
 
@@ -160,7 +177,7 @@ def _refresh(
 
 
 def asks_the_same(task: AskedTask, question: TaskQuestion) -> bool:
-    """Whether both sides still have a record of what was asked."""
+    """Whether both sides still have a record of what was asked, whichever is left."""
     if (task.type in OF_HISTORY or question.type in OF_HISTORY) and task.type != question.type:
         return False
     if not task.right or not question.right:

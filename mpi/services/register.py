@@ -16,14 +16,14 @@ from mpi.clock import Clock
 from mpi.domain.demographics import Demographics
 from mpi.domain.events import EventType
 from mpi.domain.identifiers import PersonId, RecordKey, parse_record_key
-from mpi.domain.records import RecordVersion, content_digest, content_json, demographics_to_dict
+from mpi.domain.records import RecordVersion, content_digest
 from mpi.errors import UnknownSource
 from mpi.services.act import Act, Carried, carry_out
 from mpi.services.cause import identity_event
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.restate import locks_of
-from mpi.services.sendable import require_event, require_plain, require_unicode
+from mpi.services.sendable import require_event, require_plain, sendable_content
 from mpi.storage.graph import list_family, survivors_of
 from mpi.storage.locks import Locks
 from mpi.storage.outbox import add_events
@@ -61,14 +61,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """What became of what was said; ids only."""
+    """What became of what was said; ids only. `tasks_opened` are numbers of tasks, in order."""
 
     record: RecordKey
     outcome: Outcome
     person_id: PersonId | None
     """Whose the record is; None unless it lives."""
     match_weight_bits: float | None
-    """Of its heaviest edge to another record of the person."""
+    """Bits of its heaviest edge to another record of the person; None without one."""
     explained_by: RecordKey | None
     """The record at the other end of that edge: ask to have the two explained."""
     tasks_opened: tuple[int, ...]
@@ -78,7 +78,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One version of one record, as a source sends it."""
+    """One version of one record, as a source sends it; `event_at` must say its time zone."""
 
     key: RecordKey
     demographics: Demographics
@@ -89,8 +89,12 @@ class Statement:
     """The sender's own key of this message: sent again, it gets its first outcome."""
 
     def version(self) -> RecordVersion:
-        """What is kept."""
-        content = content_json(demographics_to_dict(self.demographics))
+        """What is kept: the same demographics give the same digest, whoever sends them.
+
+        Raises:
+            InvalidRecord: If a text is none that a store can keep.
+        """
+        content = sendable_content(self.demographics)
         return RecordVersion(
             key=self.key,
             demographics=self.demographics,
@@ -98,6 +102,7 @@ class Statement:
             sequence=self.sequence,
             digest=content_digest(content),
             is_entered_in_error=self.is_entered_in_error,
+            content=content,
         )
 
 
@@ -109,7 +114,7 @@ def register(
     *,
     clock: Clock,
 ) -> Registered:
-    """Keep a version of a record and link what follows from it.
+    """Keep a version of a record and link what follows from it; back once that is durable.
 
     Args:
         writer: Of the store.
@@ -120,8 +125,11 @@ def register(
 
     Raises:
         UnknownSource: If no mapping names the source system.
-        InvalidRecord: If the event lies in the future.
+        InvalidRecord: If the event lies in the future, or a text is no Unicode.
+        InvalidInput: If the request's key is no text that can be kept.
         Conflict: If the request's key was used for another message.
+        Unavailable: If the store cannot be written now, or was linked with another release; send
+            it again.
     """
     return submit_registration(writer, index, statement, recipient, clock=clock).result()
 
@@ -134,10 +142,18 @@ def submit_registration(
     *,
     clock: Clock,
 ) -> Future[Registered]:
-    """`register` without waiting, so that many of one caller can share a commit."""
+    """`register` without waiting, so that many of one caller can share a commit.
+
+    Returns:
+        What became of it once it is durable, or the Conflict or Unavailable that `register` would
+        have raised.
+
+    Raises:
+        InvalidInput, UnknownSource: As `register`, at once.
+        StorageUnavailable: If the writer was closed.
+    """
     require_known_source(index, statement.key)
     require_event(statement.event_at, statement.sequence, clock)
-    require_unicode(statement.demographics)
     require_plain("request_key", statement.request_key or "")
     version = statement.version()
     act = Act(index, recipient, clock, action="register", reason="registered")
@@ -151,7 +167,11 @@ def submit_registration(
 
 
 def require_known_source(index: LinkageIndex, key: RecordKey) -> None:
-    """Raise UnknownSource unless a mapping of the installation names the record's source."""
+    """Nothing, if a mapping of the installation names the record's source.
+
+    Raises:
+        UnknownSource: If none does.
+    """
     if key.source not in index.mapping_digests:
         raise UnknownSource("source: no mapping of this installation names it")
 
@@ -159,13 +179,19 @@ def require_known_source(index: LinkageIndex, key: RecordKey) -> None:
 def _keys_to_lock(unit: UnitOfWork, index: LinkageIndex, version: RecordVersion) -> frozenset[int]:
     """The locks that a registration needs, as far as can be seen before they are taken."""
     stored = find_record(unit, version.key)
-    numbers = _whole(unit, stored.number) if stored else []
+    numbers = _whole(unit, stored) if stored else []
     return locks_of(unit, index, version.key, numbers, version)
 
 
-def _whole(unit: UnitOfWork, number: int) -> list[int]:
-    survivor = survivors_of(unit, [number])[number]
+def _whole(unit: UnitOfWork, stored: StoredRecord) -> list[int]:
+    """The record that this one lives on in, and those merged into that."""
+    survivor = _survivor(unit, stored)
     return [survivor, *list_family(unit, [survivor])]
+
+
+def _survivor(unit: UnitOfWork, stored: StoredRecord) -> int:
+    number = stored.number
+    return number if stored.merged_into is None else survivors_of(unit, [number])[number]
 
 
 def _once(
@@ -189,21 +215,24 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
     cause = act.cause(unit)
     stored = find_record(unit, version.key)
     number = stored.number if stored else add_record(unit, version.key, at=cause.at)
-    survivor = survivors_of(unit, [number])[number] if stored else number
-    known = _known_versions(unit, version.key, survivor) if stored else []
+    whole = _whole(unit, stored) if stored else [number]
+    survivor = whole[0]
+    known = list_versions_of(unit, version.key, whole) if stored else []
     same = next((each for each in known if each.version.order == version.order), None)
-    fresh = {}
+    told = {}
     if same is None:
         mapping = act.index.mapping_digests.get(version.key.source)
         added = add_version(unit, number, version, received_at=cause.at, mapping_digest=mapping)
-        if stored is None:
-            fresh[number] = StoredVersion(added, number, version, VersionState.ACCEPTED)
+        if survivor == number:
+            stored_now = StoredVersion(added, number, version, VersionState.ACCEPTED)
+            told[number] = [*known, stored_now]
     elif version.is_entered_in_error and not same.version.is_entered_in_error:
         mark_version_in_error(unit, same.number)
     elif stored and stored.person_id is not None:
         return unchanged(stored)
     keys = {survivor: version.key if survivor == number else _key_of(unit, survivor)}
-    carried = carry_out(unit, locks, act, cause, keys, fresh=fresh)
+    fresh = () if stored else (number,)
+    carried = carry_out(unit, locks, act, cause, keys, told=told, fresh=fresh)
     held = {each.version.order for each in carried.restated.held[survivor]}
     if version.order in held:
         person_id = carried.relinked.person_of.get(survivor)
@@ -212,11 +241,7 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
         outcome = Outcome.HELD
     else:
         outcome = outcome_of(carried, survivor, is_same=_is_confirmed(known, version))
-    return registered_as(unit, carried, version.key, survivor, outcome)
-
-
-def _known_versions(unit: UnitOfWork, key: RecordKey, survivor: int) -> list[StoredVersion]:
-    return list_versions_of(unit, key, [survivor, *list_family(unit, [survivor])])
+    return registered_as(carried, version.key, survivor, outcome)
 
 
 def _is_confirmed(known: list[StoredVersion], version: RecordVersion) -> bool:
@@ -230,7 +255,7 @@ def _key_of(unit: UnitOfWork, number: int) -> RecordKey:
 
 
 def unchanged(stored: StoredRecord) -> Registered:
-    """The answer to what was known already."""
+    """The answer to what was known already: the record's person, and no evidence."""
     return Registered(
         record=stored.key,
         outcome=Outcome.UNCHANGED,
@@ -243,7 +268,13 @@ def unchanged(stored: StoredRecord) -> Registered:
 
 
 def outcome_of(carried: Carried, record: int, *, is_same: bool = False) -> Outcome:
-    """What happened to one record; `is_same` if it says what it said before."""
+    """What happened to one record.
+
+    Args:
+        carried: What came of the act.
+        record: Number of a record that was stated.
+        is_same: It says what it said before.
+    """
     found = carried.relinked
     before, after = found.before.get(record), found.person_of.get(record)
     if after is None:
@@ -257,10 +288,16 @@ def outcome_of(carried: Carried, record: int, *, is_same: bool = False) -> Outco
     return Outcome.UNCHANGED if is_same and before == after else Outcome.LINKED
 
 
-def registered_as(
-    unit: UnitOfWork, carried: Carried, key: RecordKey, record: int, outcome: Outcome
-) -> Registered:
-    """The answer about one record of what was carried out."""
+def registered_as(carried: Carried, key: RecordKey, record: int, outcome: Outcome) -> Registered:
+    """The answer about one record of what was carried out.
+
+    Args:
+        unit: Where to look up the key of the record that explains it.
+        carried: What came of the act.
+        key: The record as the source named it.
+        record: Number of the record that it lives on in.
+        outcome: See `outcome_of`.
+    """
     found = carried.relinked
     heaviest = found.heaviest.get(record)
     return Registered(
@@ -268,7 +305,7 @@ def registered_as(
         outcome=outcome,
         person_id=found.person_of.get(record),
         match_weight_bits=heaviest.match_weight_bits if heaviest else None,
-        explained_by=_key_of(unit, heaviest.other(record)) if heaviest else None,
+        explained_by=found.records[heaviest.other(record)].key if heaviest else None,
         tasks_opened=carried.tasks_opened,
         is_complete=carried.restated.is_complete,
     )

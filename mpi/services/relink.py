@@ -13,18 +13,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mpi.domain.events import EventType
-from mpi.domain.golden import CurrentRecord, survivorship
 from mpi.domain.identifiers import PersonId
 from mpi.domain.links import Edge
-from mpi.domain.records import content_digest, content_json
+from mpi.domain.records import content_digest
 from mpi.domain.tasks import TaskQuestion, TaskType
 from mpi.linkage.homes import assign_homes, name_groups
 from mpi.linkage.overlay import HeldVersion
 from mpi.services.cause import Cause, identity_event
+from mpi.services.golden_records import golden_records
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.questions import TaskChanges, put_questions
 from mpi.services.world import Judged, World, judge, read_world
-from mpi.standardise.informative import is_informative
 from mpi.storage.graph import StandingRecord, list_homes, put_home
 from mpi.storage.links import close_link, latest_start, open_link
 from mpi.storage.locks import Locks
@@ -38,14 +37,13 @@ from mpi.storage.persons import (
     set_live,
     set_out_of_use,
 )
-from mpi.storage.records import ToldNow, list_current
 from mpi.storage.tables import PersonState
 from mpi.storage.unit_of_work import UnitOfWork
 
 
 @dataclass(slots=True)
 class Relinked:
-    """What became of the touched records."""
+    """What became of the touched records, by their numbers."""
 
     person_of: dict[int, PersonId] = field(default_factory=dict)
     """Touched record -> its person now."""
@@ -61,6 +59,8 @@ class Relinked:
     events: list[OutboxEvent] = field(default_factory=list)
     heaviest: dict[int, Edge] = field(default_factory=dict)
     """Record -> its heaviest edge to another record of its person, if it has one."""
+    records: Mapping[int, StandingRecord] = field(default_factory=dict)
+    """Every live record that was read, as it stood."""
 
 
 def relink(
@@ -81,17 +81,17 @@ def relink(
         index: The model in force.
         locks: What is locked so far.
         cause: Stamped on everything written.
-        seeds: Records from which all that is touched can be reached.
+        seeds: Numbers of records from which all that is touched can be reached.
         stated: Records whose content has changed, so that golden records must be made anew.
         gone: Records that live no longer, as they stood.
         held: Of every record restated, its versions that wait for a steward.
 
     Raises:
-        MustRetry: If more is touched than was locked.
+        MustRetry: If more is touched than was locked; the writer begins again.
     """
-    world = _locked_world(unit, index, locks, seeds)
+    world = _locked_world(unit, index, locks, seeds, stated)
     judged = judge(world, index)
-    found = Relinked()
+    found = Relinked(records=world.records)
     _note_before(world, gone, found)
     rows = _name(unit, index, world, judged, cause, found)
     cause = _not_before(unit, world, gone, cause, found)
@@ -101,7 +101,7 @@ def relink(
     _note_moves(cause, found)
     questions = judged.questions if cause.is_explained else [*judged.questions, *_splits(found)]
     records = world.touched | {each.number for each in gone}
-    found.tasks = put_questions(unit, questions, records, held or {}, cause=cause)
+    found.tasks = put_questions(unit, questions, records, held or {}, world.tasks, cause=cause)
     add_events(unit, [*found.events, *found.tasks.events(found.person_of, cause)])
     return found
 
@@ -120,13 +120,17 @@ def _splits(found: Relinked) -> list[TaskQuestion]:
 
 
 def _locked_world(
-    unit: UnitOfWork, index: LinkageIndex, locks: Locks, seeds: Collection[int]
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    locks: Locks,
+    seeds: Collection[int],
+    changed: Collection[int],
 ) -> World:
     """The touched part of the graph, which nobody else can change any more."""
     locks.take_records(seeds)
-    world = read_world(unit, index, seeds)
+    world = read_world(unit, index, seeds, changed=changed)
     while locks.take_records({*world.records, *seeds}):
-        world = read_world(unit, index, seeds)
+        world = read_world(unit, index, seeds, changed=changed)
     return world
 
 
@@ -284,36 +288,10 @@ def _write_persons(
         for person_id, records in members.items()
         if person_id in changed or not _is_live(rows.get(person_id))
     }
-    for person_id, golden in _goldens(unit, index, anew).items():
+    for person_id, golden in golden_records(unit, index, found.records, anew).items():
         _write_live(unit, person_id, rows.get(person_id), golden, cause, found)
     for person_id in sorted({*rows, *found.created} - members.keys()):
         _write_out_of_use(unit, person_id, rows.get(person_id), cause, found)
-
-
-def _goldens(
-    unit: UnitOfWork, index: LinkageIndex, members: Mapping[PersonId, Sequence[int]]
-) -> dict[PersonId, str]:
-    """The golden record of each person, as canonical JSON."""
-    told = list_current(unit, [record for records in members.values() for record in records])
-    return {
-        person_id: content_json(
-            survivorship(
-                [_current(index, told[record]) for record in records],
-                is_informative=is_informative,
-            ).to_dict()
-        )
-        for person_id, records in members.items()
-    }
-
-
-def _current(index: LinkageIndex, told: ToldNow) -> CurrentRecord:
-    return CurrentRecord(
-        key=told.key,
-        demographics=told.demographics,
-        event_at=told.event_at,
-        digest=told.digest,
-        trust=index.trust.get(told.key.source, {}),
-    )
 
 
 def _write_live(

@@ -6,7 +6,7 @@ follow. Whose it then is, is the business of `mpi.services.relink`.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -71,7 +71,8 @@ def restate(
     keys: Mapping[int, RecordKey],
     *,
     merged: Mapping[int, int | None],
-    fresh: Mapping[int, StoredVersion],
+    told: Mapping[int, Sequence[StoredVersion]],
+    fresh: Collection[int],
     model: int,
     at: datetime,
 ) -> Restated:
@@ -84,31 +85,27 @@ def restate(
         keys: Record number -> key, of records that exist.
         merged: Those of them that their source merges now -> the record they live on in; None
             takes a merge back.
-        fresh: Those that are new in this transaction -> their only version: nothing else is
-            known of them.
+        told: Those of them whose versions are at hand -> all of them.
+        fresh: Those that are new in this transaction: nothing else is known of them.
         model: The store's number of the model release.
         at: The present instant.
 
     Raises:
-        MustRetry: If more must be locked first.
+        MustRetry: If more must be locked first; the writer begins again.
     """
-    before = list_standing(unit, keys.keys() - fresh.keys())
+    before = list_standing(unit, keys.keys() - {*fresh})
     for number, survivor in merged.items():
         set_survivor(unit, number, survivor)
     folds = {
-        number: _fold(
-            unit,
-            index,
-            [fresh[number]] if number in fresh else _versions(unit, number, key),
-        )
+        number: _fold(unit, index, told.get(number) or _versions(unit, number, key))
         for number, key in keys.items()
         if merged.get(number) is None
     }
     changes = [_change(index, number, before.get(number), folds.get(number)) for number in keys]
     wanted = {k for change in changes for k in (change.keys_before | change.keys_after)}
     locks.require_keys(list(keys.values()), wanted)
-    told = [each.version for fold in folds.values() for each in fold.versions]
-    locks.require_numbers(stated_numbers(told))
+    versions = [each.version for fold in folds.values() for each in fold.versions]
+    locks.require_numbers(stated_numbers(versions))
     changes = _parting(unit, locks, changes)
     found = Restated()
     for change in changes:
@@ -125,9 +122,16 @@ def locks_of(
     records: Collection[int],
     saying: RecordVersion,
 ) -> frozenset[int]:
-    """What to lock before a record says this.
+    """What to lock before a record says this: numbers of locks of the first stage.
 
     The record, the values by which it is found now or will be, and the numbers that it states.
+
+    Args:
+        unit: Where to look.
+        index: The model in force.
+        key: Of the record.
+        records: Its number and those of records merged into it; none if it is new.
+        saying: The version to come.
     """
     stored = list_versions_of(unit, key, records) if records else []
     told = [each.version for each in stored]
@@ -227,7 +231,7 @@ def _compared(unit: UnitOfWork, index: LinkageIndex, record: SourceRecord) -> Co
 
 
 def stated_numbers(versions: Iterable[RecordVersion]) -> set[str]:
-    """The valid NHS numbers that these versions state."""
+    """The valid NHS numbers, ten digits each, that these versions state."""
     found = (standardise_nhs_number(version.demographics.nhs_number) for version in versions)
     return {number for number in found if number is not None}
 
@@ -348,18 +352,18 @@ def _edges_of(
 
 def _candidates(unit: UnitOfWork, keys: frozenset[int], found: Restated, at: datetime) -> set[int]:
     """Records that share a blocking key; one that has outgrown the limit is noted and left out."""
-    holders: dict[int, list[int]] = defaultdict(list)
-    for key, record in list_holders_of_keys(unit, keys):
-        holders[key].append(record)
-    crowded = {key: len(held) for key, held in holders.items() if len(held) > BLOCK_RECORDS_MAX}
-    for key, records_count in crowded.items():
-        add_crowded(unit, key, records_count=records_count, at=at)
-        del holders[key]
-    if crowded or (len(holders) < len(keys) and list_crowded(unit, keys)):
+    holders = list_holders_of_keys(unit, keys)
+    if len(holders) > BLOCK_RECORDS_MAX:
+        counts = Counter(key for key, _ in holders)
+        crowded = {key: count for key, count in counts.items() if count > BLOCK_RECORDS_MAX}
+        for key, records_count in crowded.items():
+            add_crowded(unit, key, records_count=records_count, at=at)
+        holders = [held for held in holders if held[0] not in crowded]
+    if len({key for key, _ in holders}) < len(keys) and list_crowded(unit, keys):
         found.is_complete = False
-    return {record for held in holders.values() for record in held}
+    return {record for _, record in holders}
 
 
 def record_keys(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, RecordKey]:
-    """Number -> key of records that exist."""
+    """Number -> key of records that exist; numbers of none are left out."""
     return {stored.number: stored.key for stored in list_records(unit, numbers)}

@@ -9,6 +9,7 @@ from mpi.clock import Clock
 from mpi.domain.demographics import Demographics
 from mpi.domain.records import content_json, demographics_to_dict
 from mpi.errors import InvalidInput, InvalidRecord
+from mpi.storage.records import canonical_json
 
 EVENT_SKEW_MAX: Final = timedelta(days=1)
 """How far ahead of ours a source's clock may be; a later event would stay live for ever."""
@@ -16,7 +17,12 @@ SEQUENCE_MAX: Final = (1 << 63) - 1
 
 
 def require_event(event_at: datetime, sequence: int, clock: Clock) -> None:
-    """Raise InvalidRecord if an event cannot have happened, or has no place among others."""
+    """Nothing, if an event can have happened and has a place among others.
+
+    Raises:
+        InvalidRecord: If it has no time zone, lies more than `EVENT_SKEW_MAX` ahead, or its
+            sequence needs more than 64 bits.
+    """
     if event_at.tzinfo is None:
         raise InvalidRecord("event_at: must say its time zone")
     if event_at > clock.now() + EVENT_SKEW_MAX:
@@ -25,18 +31,26 @@ def require_event(event_at: datetime, sequence: int, clock: Clock) -> None:
         raise InvalidRecord("sequence: must fit into 64 bits")
 
 
-def require_unicode(demographics: Demographics) -> None:
-    """Raise InvalidRecord if a field holds half a character, which is no text in any encoding."""
+def sendable_content(demographics: Demographics) -> str:
+    """What is kept of demographics, as `content_json` has it.
+
+    Raises:
+        InvalidRecord: If a field holds half a character, which is no text in any encoding.
+    """
     content = demographics_to_dict(demographics)
-    if _is_unicode(content_json(content)):
-        return
-    for field, value in content.items():
-        if not _is_unicode(content_json({field: value})):
-            raise InvalidRecord(f"{field}: must be valid Unicode text, without lone surrogates")
+    try:
+        return canonical_json(content)
+    except TypeError:
+        wrong = next(name for name in content if not _is_unicode(content_json(content[name])))
+    raise InvalidRecord(f"{wrong}: must be valid Unicode text, without lone surrogates")
 
 
 def require_plain(field: str, text: str) -> None:
-    """Raise InvalidInput if what somebody typed cannot be kept as a database's text."""
+    """Nothing, if what somebody typed can be kept as a database's text.
+
+    Raises:
+        InvalidInput: If it holds a NUL or half a character; the sentence names `field`.
+    """
     if "\0" in text or not _is_unicode(text):
         raise InvalidInput(f"{field}: must be valid Unicode text, without NUL characters")
 

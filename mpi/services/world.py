@@ -7,32 +7,44 @@ review band are read too, because questions name whole groups, but nothing is wr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from mpi.domain.identifiers import PersonId
 from mpi.domain.links import Decision, DecisionKind, Edge
 from mpi.domain.records import ComparisonRecord
 from mpi.domain.tasks import TaskQuestion
+from mpi.linkage.component import connected_components
 from mpi.linkage.homes import Group
-from mpi.linkage.partition import partition
+from mpi.linkage.partition import is_clean, partition
 from mpi.services.linkage_index import LinkageIndex
 from mpi.storage.graph import (
+    LIST_VALUES_MAX,
     StandingRecord,
+    list_decisions,
     list_decisions_naming,
+    list_edges_leaving,
     list_edges_of,
     list_family,
     list_homes,
     list_records_remembering,
     list_standing,
+    list_surroundings,
     survivors_of,
 )
 from mpi.storage.unit_of_work import UnitOfWork
 
+SOME_RECORDS: Final = 32
+"""As long as no more are reached, all their edges are read: there are a few hundred at most."""
+
 
 @dataclass(slots=True)
 class World:
-    """Records with the edges and decisions between them."""
+    """Records with the edges and decisions between them.
+
+    `edges` are by pair of record numbers, the smaller first; `decisions` by number, all in force.
+    """
 
     records: dict[int, StandingRecord] = field(default_factory=dict)
     """Every live record read: the touched ones and their neighbours across review edges."""
@@ -41,9 +53,11 @@ class World:
     """Records reached like touched ones that live no longer: deleted, or merged into others."""
     edges: dict[tuple[int, int], Edge] = field(default_factory=dict)
     decisions: dict[int, Decision] = field(default_factory=dict)
+    tasks: set[int] = field(default_factory=set)
+    """Numbers of the open tasks that ask about a record read, live or not."""
 
     def link_edges(self, index: LinkageIndex) -> list[Edge]:
-        """The link edges between touched records."""
+        """The edges of at least `link_bits` between touched records, in no order."""
         link_bits = index.rules.link_bits
         return [
             edge
@@ -54,7 +68,7 @@ class World:
         ]
 
     def edges_between(self, left: Collection[int], right: Collection[int]) -> list[Edge]:
-        """The edges from one side to the other, in order of their records."""
+        """The edges from one side to the other, in order of their records; perhaps none."""
         return sorted(
             edge
             for edge in self.edges.values()
@@ -74,19 +88,33 @@ class Judged:
     """Those that name a touched record."""
 
 
-def read_world(unit: UnitOfWork, index: LinkageIndex, seeds: Iterable[int]) -> World:
-    """The world around these records, whether they live or not."""
+def read_world(
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    seeds: Iterable[int],
+    *,
+    changed: Collection[int] | None = None,
+) -> World:
+    """The world around these records, whether they live or not.
+
+    Args:
+        unit: Where to look.
+        index: The model in force.
+        seeds: Numbers of records from which all that is touched can be reached.
+        changed: Those whose content or edges have changed. If it is given, edges between other
+            records of one person are left out where they cannot decide anything: see `_complete`.
+    """
     world = World()
-    reached = _close(unit, index, world, set(seeds))
+    reached = _close(unit, index, world, set(seeds), changed)
     world.touched = reached & world.records.keys()
     world.past = reached - world.touched
     across = {end for pair in world.edges for end in pair} - world.touched
-    _close(unit, index, world, across)
+    _close(unit, index, world, across, changed)
     return world
 
 
 def judge(world: World, index: LinkageIndex) -> Judged:
-    """Partition a world, with its decisions and without them."""
+    """Partition a world, with its decisions and without them; pure, and the same in any order."""
     compared = {number: standing.comparison for number, standing in world.records.items()}
     edges = [
         edge for edge in world.edges.values() if edge.left in compared and edge.right in compared
@@ -115,41 +143,102 @@ def _about(questions: Iterable[TaskQuestion], touched: set[int]) -> list[TaskQue
     ]
 
 
-def _close(unit: UnitOfWork, index: LinkageIndex, world: World, frontier: set[int]) -> set[int]:
+def _close(
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    world: World,
+    frontier: set[int],
+    changed: Collection[int] | None,
+) -> set[int]:
     """Adds whatever is connected with the frontier, and gives the records reached.
 
     What lives no longer still connects: without it the others of a *same* decision, or those who
     remember its id, may stand differently.
     """
     reached: set[int] = set()
+    is_whole = True
     while frontier:
         standing = list_standing(unit, frontier)
         world.records.update(standing)
-        family = list_family(unit, frontier)
-        reached |= frontier | family.keys()
-        beyond = _linked(unit, index, world, standing.keys())
-        beyond |= _decided(unit, world, frontier | family.keys())
+        reached |= frontier
+        if changed is None or not SOME_RECORDS < len(reached) <= LIST_VALUES_MAX:
+            around = list_surroundings(unit, frontier)
+        else:
+            is_whole = False
+            around = list_surroundings(unit, frontier, has_edges=False)
+            around.edges += list_edges_leaving(unit, reached)
+            around.edges += list_edges_of(unit, _hubs(standing, changed))
+        world.tasks |= around.tasks
+        beyond = _linked(index, world, around.edges, world.records)
+        beyond |= _decided(world, list_decisions(unit, around.decisions))
+        if around.has_merged:
+            family = list_family(unit, frontier).keys()
+            reached |= family
+            beyond |= _decided(world, list_decisions_naming(unit, family))
         ids = {each.remembered_id for each in standing.values()}
         ids |= {remembered for _, remembered in list_homes(unit, frontier - standing.keys())}
         beyond |= _remembering(unit, ids)
         frontier = beyond - reached
+    if not is_whole:
+        _complete(unit, index, world, reached & world.records.keys())
     return reached
 
 
+def _hubs(standing: Mapping[int, StandingRecord], changed: Collection[int]) -> set[int]:
+    """Records all of whose edges are needed, and one more, which may connect all the others."""
+    needed = {number for number, each in standing.items() if each.person_id is None}
+    return needed | (standing.keys() & changed) | {*sorted(standing)[:1]}
+
+
+def _complete(unit: UnitOfWork, index: LinkageIndex, world: World, live: Collection[int]) -> None:
+    """Reads the edges that were left out, unless they cannot decide anything.
+
+    Records that are all alike have an edge between any two, so reading them all on each arrival
+    would make a thousand arrivals cost as much as a million. If nothing known of these records can
+    keep any two apart, and the edges read connect them all, they are one group whatever the others
+    weigh; and where those who have a person have the same one, it stays and nobody but newcomers
+    gets a link, whose weight would be asked for.
+    """
+    records = [world.records[number] for number in live]
+    known = [each for each in records if each.person_id is not None]
+    is_settled = (
+        not world.decisions
+        and len({each.home_id for each in known}) < 2
+        and all(each.person_id == each.home_id and not each.remembered_id for each in known)
+        and is_clean([each.comparison for each in records], index.rules)
+        and _is_connected(index, world, live)
+    )
+    if not is_settled:
+        _linked(index, world, list_edges_of(unit, live), world.records)
+
+
+def _is_connected(index: LinkageIndex, world: World, live: Collection[int]) -> bool:
+    links = [
+        edge
+        for edge in world.edges.values()
+        if edge.match_weight_bits >= index.rules.link_bits
+        and edge.left in live
+        and edge.right in live
+    ]
+    return len(list(connected_components(live, links, ()))) == 1
+
+
 def _linked(
-    unit: UnitOfWork, index: LinkageIndex, world: World, numbers: Iterable[int]
+    index: LinkageIndex, world: World, edges: Iterable[Edge], live: Collection[int]
 ) -> set[int]:
     beyond: set[int] = set()
-    for edge in list_edges_of(unit, list(numbers)):
+    for edge in edges:
+        if edge.left not in live and edge.right not in live:
+            continue
         world.edges[edge.left, edge.right] = edge
         if edge.match_weight_bits >= index.rules.link_bits:
             beyond.update((edge.left, edge.right))
     return beyond
 
 
-def _decided(unit: UnitOfWork, world: World, named: set[int]) -> set[int]:
+def _decided(world: World, decisions: Iterable[Decision]) -> set[int]:
     beyond: set[int] = set()
-    for decision in list_decisions_naming(unit, named):
+    for decision in decisions:
         world.decisions[decision.number] = decision
         if decision.kind is DecisionKind.SAME:
             beyond |= decision.left | decision.right
@@ -163,6 +252,9 @@ def _remembering(unit: UnitOfWork, ids: set[PersonId | None]) -> set[int]:
 
 
 def live_records(unit: UnitOfWork, numbers: Iterable[int]) -> dict[int, ComparisonRecord]:
-    """How records that were named once are compared today, merged ones by their survivors."""
+    """How records that were named once are compared today, merged ones by their survivors.
+
+    By the survivors' numbers; those that live no longer are left out.
+    """
     living = set(survivors_of(unit, list(numbers)).values())
     return {n: standing.comparison for n, standing in list_standing(unit, living).items()}

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from mpi.domain.identifiers import PersonId
 from mpi.limits import PAGE_ITEMS_MAX
-from mpi.storage.prepared import insert_into, rows_of_arrays
+from mpi.storage.prepared import Row, insert_into, rows_of_arrays
 from mpi.storage.tables import audit_event
 from mpi.storage.unit_of_work import BULK_LOCK, UnitOfWork, writing_alone
 from mpi.storage.writer import Writer
@@ -20,7 +20,11 @@ from mpi.storage.writer import Writer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """One act of one actor, about one person if it disclosed or changed one."""
+    """One act of one actor, about one person if it disclosed or changed one.
+
+    `action` is the name of the act; `purpose` a code of HL7 v3 PurposeOfUse, or a word of ours for
+    work on the service itself; `record` a record's number; `recorded_at` in UTC.
+    """
 
     action: str
     actor: str
@@ -34,7 +38,7 @@ class AuditEvent:
 
 
 def add_audit_events(unit: UnitOfWork, events: Sequence[AuditEvent]) -> None:
-    """Append events; they are part of the unit's transaction."""
+    """Append events, in order, perhaps none; they are part of the unit's transaction."""
     _ADD.run_many(unit, map(_row, events))
 
 
@@ -56,32 +60,32 @@ def keep_audit_events(writer: Writer, events: Sequence[AuditEvent]) -> None:
 
 def add_audit_events_alone(unit: UnitOfWork, events: Sequence[AuditEvent]) -> None:
     """Append events in one statement of PostgreSQL that is fit to be a transaction by itself."""
-    rows = [_row(event) for event in events]
-    unit.driver_run(_ADD_ALONE, {name: [row[name] for row in rows] for name in _COLUMNS})
+    columns = map(list, zip(*map(_row, events), strict=True))
+    unit.driver_run(_ADD_ALONE, dict(zip(_COLUMNS, columns, strict=True)))
 
 
 def list_audit_events(
     unit: UnitOfWork, person_id: PersonId, *, limit: int = PAGE_ITEMS_MAX
 ) -> list[AuditEvent]:
-    """What was done about a person, the latest first."""
+    """What was done about a person under this very id, the latest first; at most `limit` events."""
     return [event_from_row(row) for row in unit.rows(_OF_PERSON, person_id=person_id, most=limit)]
 
 
-def _row(event: AuditEvent) -> dict[str, Any]:
-    return {
-        "action": event.action,
-        "actor": event.actor,
-        "purpose": event.purpose,
-        "person_id": event.person_id,
-        "record": event.record,
-        "request_id": event.request_id,
-        "detail": orjson.dumps(event.detail, option=orjson.OPT_SORT_KEYS).decode(),
-        "recorded_at": event.recorded_at,
-    }
+def _row(event: AuditEvent) -> Row:
+    return (
+        event.action,
+        event.actor,
+        event.purpose,
+        event.person_id,
+        event.record,
+        event.request_id,
+        orjson.dumps(event.detail, option=orjson.OPT_SORT_KEYS).decode(),
+        event.recorded_at,
+    )
 
 
 def event_from_row(row: Any) -> AuditEvent:
-    """An event as it is stored."""
+    """An event as it is stored: a row with the columns of `audit_event`."""
     return AuditEvent(
         action=row.action,
         actor=row.actor,

@@ -90,7 +90,11 @@ class _PostgresqlBulk(BulkTransaction):
             self._unchecked.append(constraint)
 
     def _finish(self) -> None:
-        """Check the foreign keys; the next number that the database gives follows ours."""
+        """Check the foreign keys; the next number that the database gives follows ours.
+
+        Statistics are taken at once: until the server comes round to it, it would plan for empty
+        tables and read millions of keys for one look-up.
+        """
         while self._unchecked:
             constraint = self._unchecked.pop()
             (element,) = constraint.elements
@@ -100,6 +104,7 @@ class _PostgresqlBulk(BulkTransaction):
                 f"REFERENCES {element.column.table} ({element.column.name})"
             )
         for table in self._appended:
+            self.execute(f"ANALYZE {table}")
             if "number" in METADATA.tables[table].c:
                 self.execute(
                     f"SELECT setval(pg_get_serial_sequence('{table}', 'number'), "
@@ -112,7 +117,13 @@ class _PostgresqlBulk(BulkTransaction):
 
 @contextmanager
 def postgresql_transaction(store: Store) -> Iterator[BulkTransaction]:
-    """A transaction that has the bulk lock from the start and no statement timeout."""
+    """A transaction that has the bulk lock from the start and no statement timeout.
+
+    Committed when the block ends, undone if it raises.
+
+    Raises:
+        StorageUnavailable, Conflict: See `storage_failures`.
+    """
     with storage_failures(), store.engine.begin() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
@@ -124,7 +135,11 @@ def postgresql_transaction(store: Store) -> Iterator[BulkTransaction]:
 
 @contextmanager
 def postgresql_reader(store: Store) -> Iterator[BulkTransaction]:
-    """A transaction for reading alone, which sees one state of the store."""
+    """A transaction for reading alone, which sees one state of the store (REPEATABLE READ).
+
+    Raises:
+        StorageUnavailable: If the store cannot be read.
+    """
     with storage_failures(), store.engine.begin() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)

@@ -6,7 +6,7 @@ power cut. No parameter of a statement ever reaches an error text or a log.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -27,30 +27,54 @@ from mpi.storage.failures import storage_failures
 from mpi.storage.gate import FileGate, Library, gate_of
 
 BUSY_TIMEOUT_MS: Final = 5_000
-"""How long a writer waits for another writer of the same SQLite file."""
+"""Milliseconds that a writer waits for another writer of the same SQLite file."""
 CONNECT_TIMEOUT_S: Final = 5
+"""Seconds in which PostgreSQL must answer a new connection."""
 RESTED_S: Final = 0.5
-"""PostgreSQL: how long a connection may lie in the pool and be trusted; its server may restart."""
+"""PostgreSQL: seconds that a connection may rest in the pool and be trusted; servers restart."""
 _RESTING_SINCE: Final = "resting_since"
 POOL_CONNECTIONS_MAX: Final = 40
 """At least as many as the server has threads, so that none waits for a connection."""
 CACHE_KIB: Final = 65_536
+"""Pages of a SQLite file that each connection may keep in memory."""
+STATEMENTS_KEPT: Final = 512
+"""Of a SQLite connection: each length of list is a statement of its own, and one that is forgotten
+is parsed again at the price of several look-ups."""
 MAPPED_BYTES: Final = 1 << 36
 """How much of a SQLite file may be read through memory instead of by calls; only addresses."""
 CHECKPOINT_PAGES: Final = 16_384
 """Pages of the write-ahead log (64 MiB) before SQLite moves them into the file: a registration
 touches some thirty pages far apart, so the default of 1,000 would have it wait every moment."""
+POSTGRESQL_SETTINGS: Final[Mapping[str, str]] = {
+    "statement_timeout": str(int(STATEMENT_TIMEOUT_S * 1_000)),
+    "timezone": "UTC",
+    # Our look-ups go by an index whatever their values, so one plan serves them all; planning one
+    # anew takes several times as long as running it, and compiling it a hundred times.
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
+"""Of every connection to PostgreSQL."""
 _SQLITE_READER: Final[dict[str, Any]] = {"mpi_is_reader": True}
 _POSTGRESQL_READER: Final[dict[str, Any]] = {
     "isolation_level": "REPEATABLE READ",
     "postgresql_readonly": True,
 }
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+SERVES_SINCE: Final = "0001"
+"""Programs of this revision and later work on the newest schema: migrations only add. A release
+that takes something away raises it (`docs/decisions/0005`)."""
+REVISION_TABLE: Final = "schema_revision"
+"""Where the schema stands. `alembic_version`, which the first programs compare with their own
+revision, says since which one the store can be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """An open store; safe to share between threads. Work on it through `unit_of_work` or `bulk`."""
+    """An open store; safe to share between threads. Work on it through `unit_of_work` or `bulk`.
+
+    On what SQLite promises with the pragmas that we set: sqlite.org/pragma.html,
+    sqlite.org/wal.html.
+    """
 
     engine: sa.Engine
     reader: sa.Engine
@@ -62,11 +86,12 @@ class Store:
 
     @property
     def is_sqlite(self) -> bool:
+        """Whether the store is a SQLite file; else it is a PostgreSQL database."""
         return self.engine.dialect.name == "sqlite"
 
     @property
     def sqlite_path(self) -> str:
-        """The file of a SQLite store."""
+        """The file of a SQLite store; must not be asked of another."""
         path = self.engine.url.database
         assert path, "a SQLite store is a file"
         return path
@@ -101,12 +126,22 @@ def create_store(url: str) -> Store:
     with _closed_on_failure(store), store.opened(), store.engine.begin() as connection:
         if _revision(connection) is None:
             command.upgrade(_alembic(connection), "head")
+            _write_contract(connection)
         _check_revision(connection)
     return store
 
 
 def open_store(url: str) -> Store:
-    """The store at this address, which must hold our schema (see `create_store`)."""
+    """The store at this address, which must hold our schema.
+
+    Args:
+        url: As `create_store` takes it.
+
+    Raises:
+        InvalidSettings: If the address is of another kind.
+        StorageUnavailable: If it is not there or cannot be reached.
+        WrongSchema: If it is empty or of another version of the schema.
+    """
     parsed = parsed_url(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
         raise StorageUnavailable(
@@ -120,14 +155,24 @@ def open_store(url: str) -> Store:
 
 
 def upgrade_store(url: str, revision: str = "head") -> None:
-    """Bring the schema of an existing store to a revision; `base` takes every table away."""
+    """Bring the schema of an existing store to a revision; `base` takes every table away.
+
+    All or nothing, in one transaction.
+
+    Raises:
+        InvalidSettings: If the address is of another kind.
+        StorageUnavailable: If it cannot be reached or written.
+    """
     store = _store(parsed_url(url))
     with _closed_on_failure(store), store.opened(), store.engine.begin() as connection:
         config = _alembic(connection)
+        if _revision(connection) is None and (found := _contract(connection)):
+            command.stamp(config, found)  # Its program knew of one table only.
         if revision == "base":
             command.downgrade(config, revision)
         else:
             command.upgrade(config, revision)
+        _write_contract(connection)
     store.close()
 
 
@@ -141,7 +186,11 @@ def _closed_on_failure(store: Store) -> Iterator[None]:
 
 
 def parsed_url(url: str) -> sa.URL:
-    """The address of a store, if it is of a kind that we know. Raises InvalidSettings."""
+    """The address of a store, PostgreSQL's with the driver that we use.
+
+    Raises:
+        InvalidSettings: If it cannot be understood or is of another kind, `:memory:` included.
+    """
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
@@ -168,7 +217,7 @@ def _store(url: sa.URL) -> Store:
 def _engine(url: sa.URL) -> sa.Engine:
     if url.drivername == "sqlite":
         return _sqlite_engine(url)
-    options = f"-c statement_timeout={int(STATEMENT_TIMEOUT_S * 1000)} -c timezone=UTC"
+    options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_SETTINGS.items())
     engine = sa.create_engine(
         url,
         hide_parameters=True,
@@ -200,7 +249,11 @@ def _require_alive(dialect: sa.Dialect, driver: Any, record: Any, _proxy: object
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(
-        url, hide_parameters=True, pool_size=POOL_CONNECTIONS_MAX, max_overflow=0
+        url,
+        hide_parameters=True,
+        pool_size=POOL_CONNECTIONS_MAX,
+        max_overflow=0,
+        connect_args={"cached_statements": STATEMENTS_KEPT},
     )
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
@@ -242,13 +295,39 @@ def _alembic(connection: sa.Connection) -> Config:
 
 
 def _revision(connection: sa.Connection) -> str | None:
+    options = {"version_table": REVISION_TABLE}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def _contract(connection: sa.Connection) -> str | None:
+    """Since which program's revision the store can be used."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _check_revision(connection: sa.Connection) -> None:
+def _write_contract(connection: sa.Connection) -> None:
     found = _revision(connection)
+    for statement in _CONTRACT:
+        connection.execute(sa.text(statement))
+    if found:
+        since = {"since": min(found, SERVES_SINCE)}
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES (:since)"), since)
+
+
+def _check_revision(connection: sa.Connection) -> None:
+    """Revisions are numbered, so that they can be compared."""
+    since = _contract(connection)
+    found = _revision(connection) or since
     wanted = ScriptDirectory(str(MIGRATIONS)).get_current_head()
-    if found is None:
+    assert wanted, "there are migrations"
+    if since is None or found is None:
         raise WrongSchema("store: it holds no index yet; load it first with `mpi load`")
-    if found != wanted:
-        raise WrongSchema(f"store: its schema has version {found}, this program needs {wanted}")
+    if not since <= wanted <= found:
+        wrong = max(since, found) if since > wanted else found
+        raise WrongSchema(f"store: its schema has version {wrong}, this program needs {wanted}")
+
+
+_CONTRACT: Final = (
+    "CREATE TABLE IF NOT EXISTS alembic_version "
+    "(version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)",
+    "DELETE FROM alembic_version",
+)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -27,6 +27,8 @@ from mpi.storage.tables import (
     home,
     link,
     source_record,
+    task,
+    task_record,
 )
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -34,9 +36,12 @@ LIST_VALUES_MAX: Final = 1_000
 """Values of one list in one statement; longer lists are asked for in parts."""
 
 
-@dataclass(frozen=True, slots=True)
-class StandingRecord:
-    """A live record: how it is compared, and where it stands."""
+class StandingRecord(NamedTuple):
+    """A live record: how it is compared, and where it stands.
+
+    `home_id` is None while it is new; `remembered_id` is the id that a group of its got which owned
+    no home, if there was one (see `mpi.linkage.homes`).
+    """
 
     number: int
     key: RecordKey
@@ -47,10 +52,25 @@ class StandingRecord:
     """Number of its link in force."""
     home_id: PersonId | None
     remembered_id: PersonId | None
+    live_version: int
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What hangs on some records, read at once: it is asked for on every registration."""
+
+    edges: list[Edge] = field(default_factory=list)
+    """With an end among the records; one with both there comes twice."""
+    has_merged: bool = False
+    """Whether a record was merged into one of them: then `list_family` tells which."""
+    decisions: set[int] = field(default_factory=set)
+    """Those in force that name one of these very records."""
+    tasks: set[int] = field(default_factory=set)
+    """Open ones that ask about one of them."""
 
 
 def list_standing(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, StandingRecord]:
-    """The live ones of these records, by number."""
+    """The live ones of these records, by number; others are left out."""
     found: dict[int, StandingRecord] = {}
     for part in _parts(numbers):
         for number, source, local_id, text, *where in _STANDING.rows(unit, part):
@@ -59,16 +79,41 @@ def list_standing(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, Stand
     return found
 
 
+def list_surroundings(
+    unit: UnitOfWork, numbers: Collection[int], *, has_edges: bool = True
+) -> Surroundings:
+    """Edges (unless told not to), decisions and tasks of these records, live or not."""
+    found = Surroundings()
+    query = _SURROUNDINGS if has_edges else _ASIDE
+    for part in _parts(numbers):
+        for kind, one, other, bits in query.rows(unit, part):
+            if kind == _EDGE:
+                found.edges.append(Edge(one, other, bits))
+            elif kind == _MERGER:
+                found.has_merged = True
+            else:
+                (found.decisions if kind == _NAMED else found.tasks).add(one)
+    return found
+
+
+def list_edges_leaving(unit: UnitOfWork, numbers: Collection[int]) -> list[Edge]:
+    """Every edge with one end among these records; there are at most `LIST_VALUES_MAX` of them."""
+    assert len(numbers) <= LIST_VALUES_MAX, "who is inside is told in one statement"
+    return [Edge(*row) for row in _LEAVING.rows(unit, sorted(numbers))]
+
+
 def list_edges_of(unit: UnitOfWork, numbers: Collection[int]) -> list[Edge]:
-    """Every edge with an end among these records; one with both there comes twice."""
+    """Every edge with an end among these records, in no order; one with both there comes twice."""
     rows = (row for part in _parts(numbers) for row in _EDGES.rows(unit, part))
     return [Edge(*row) for row in rows]
 
 
 def list_holders_of_keys(unit: UnitOfWork, keys: Collection[int]) -> list[tuple[int, int]]:
-    """Key and record, for every live record that holds one of these keys; crowded keys left out."""
-    rows = (row for part in _parts(keys) for row in _HOLDERS.rows(unit, part))
-    return [(key, record) for key, record in rows]
+    """Key and record, for every live record that holds one of these keys; crowded keys left out.
+
+    In no order; a record comes once for each key that it holds.
+    """
+    return [row for part in _parts(keys) for row in _HOLDERS.rows(unit, part)]
 
 
 def list_crowded(unit: UnitOfWork, keys: Collection[int]) -> set[int]:
@@ -95,7 +140,10 @@ def list_homes(
 
 
 def list_family(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, int]:
-    """Every record that its source merged into one of these, at whatever remove -> that one."""
+    """Every record that its source merged into one of these, at whatever remove -> that one.
+
+    The records asked for are not in it themselves.
+    """
     survivors: dict[int, int] = {}
     level = {number: number for number in numbers}
     while level:
@@ -128,21 +176,29 @@ def list_decisions_about(unit: UnitOfWork, numbers: Collection[int]) -> list[Dec
 
 
 def list_decisions_naming(unit: UnitOfWork, named: Collection[int]) -> list[Decision]:
-    """The decisions in force that name one of these very records; sides as above."""
+    """The decisions in force that name one of these very records, by number.
+
+    Their sides are records as they live on today (see `list_decisions_about`).
+    """
     found = {row[0] for part in _parts(named) for row in _ABOUT.rows(unit, part)}
-    if not found:
+    return list_decisions(unit, found)
+
+
+def list_decisions(unit: UnitOfWork, numbers: Collection[int]) -> list[Decision]:
+    """The decisions of these numbers; sides as above."""
+    if not numbers:
         return []
     sides: dict[int, list[Any]] = defaultdict(list)
-    for row in (row for part in _parts(found) for row in _SIDES.rows(unit, part)):
+    for row in (row for part in _parts(numbers) for row in _SIDES.rows(unit, part)):
         sides[row[0]].append(row)
     everyone = {row[1] for rows in sides.values() for row in rows}
     survivors = survivors_of(unit, everyone)
-    stated = (row for part in _parts(found) for row in _DECISIONS.rows(unit, part))
+    stated = (row for part in _parts(numbers) for row in _DECISIONS.rows(unit, part))
     return [_decision(row, sides[row[0]], survivors) for row in sorted(stated)]
 
 
 def list_decisions_in_force(unit: UnitOfWork) -> list[Decision]:
-    """The same of every decision in force about records, for bulk work."""
+    """Every decision in force about records, as `list_decisions_about` gives it, for bulk work."""
     numbers = [row.number for row in unit.rows(sa.select(decision.c.number).where(_IN_FORCE))]
     records = {row[1] for part in _parts(numbers) for row in _SIDES.rows(unit, part)}
     return list_decisions_about(unit, records)
@@ -151,35 +207,37 @@ def list_decisions_in_force(unit: UnitOfWork) -> list[Decision]:
 def replace_keys(
     unit: UnitOfWork, record: int, *, added: Iterable[int], removed: Iterable[int]
 ) -> None:
-    """Change the blocking keys under which a record is found."""
-    _DROP_KEY.run_many(unit, [{"key": key, "record": record} for key in removed])
-    _ADD_KEY.run_many(unit, [{"key": key, "record": record} for key in added])
+    """Change the blocking keys under which a record is found.
+
+    Args:
+        unit: Where to write.
+        record: Its number.
+        added: Keys that it does not hold yet.
+        removed: Keys that it holds.
+    """
+    _DROP_KEY.run_many(unit, [(key, record) for key in removed])
+    _ADD_KEY.run_many(unit, [(key, record) for key in added])
 
 
 def put_edges(
     unit: UnitOfWork, edges: Sequence[Edge], *, model: int, known: Collection[Edge]
 ) -> None:
-    """Write edges, new ones or with another weight than `known`."""
+    """Write edges, new ones or with another weight than `known`.
+
+    Args:
+        unit: Where to write.
+        edges: Each pair once; weights in bits, rounded.
+        model: The store's number of the release that weighed them.
+        known: Edges as stored, of these pairs at least.
+    """
     pairs = {(each.left, each.right) for each in known}
-    rows = [
-        {
-            "left_record": each.left,
-            "right_record": each.right,
-            "match_weight_bits": each.match_weight_bits,
-            "model": model,
-        }
-        for each in edges
-    ]
-    old = [row for row in rows if (row["left_record"], row["right_record"]) in pairs]
-    _DROP_EDGE.run_many(unit, [_ends(row) for row in old])
-    _ADD_EDGE.run_many(unit, rows)
+    drop_edges(unit, [each for each in edges if (each.left, each.right) in pairs])
+    _ADD_EDGE.run_many(unit, [(*each, model) for each in edges])
 
 
 def drop_edges(unit: UnitOfWork, edges: Iterable[Edge]) -> None:
-    """Remove edges that no longer hold."""
-    _DROP_EDGE.run_many(
-        unit, [{"left_record": each.left, "right_record": each.right} for each in edges]
-    )
+    """Remove edges that no longer hold; ones that are not stored are passed over."""
+    _DROP_EDGE.run_many(unit, [(each.left, each.right) for each in edges])
 
 
 def put_home(
@@ -195,10 +253,6 @@ def put_home(
         _ADD_HOME.run(unit, record=record, home_id=home_id, remembered_id=remembered_id)
     else:
         _MOVE_HOME.run(unit, its_record=record, home_id=home_id, remembered_id=remembered_id)
-
-
-def _ends(row: dict[str, Any]) -> dict[str, Any]:
-    return {"left_record": row["left_record"], "right_record": row["right_record"]}
 
 
 def _parts(values: Collection[Any]) -> Iterator[Sequence[Any]]:
@@ -237,6 +291,7 @@ _STANDING: Final = PreparedQuery(
         link.c.number,
         home.c.home_id,
         home.c.remembered_id,
+        source_record.c.live_version,
     )
     .select_from(
         source_record.outerjoin(
@@ -253,6 +308,43 @@ _EDGES: Final = PreparedQuery(
     sa.union_all(
         sa.select(*_EDGE_COLUMNS).where(edge.c.left_record.in_(_ends_of)),
         sa.select(*_EDGE_COLUMNS).where(edge.c.right_record.in_(_ends_of)),
+    ),
+    list_name="numbers",
+)
+_EDGE, _MERGER, _NAMED, _ASKED = range(4)
+"""Kinds of row that `list_surroundings` reads."""
+
+
+def _row_of(kind: int, one: sa.ColumnElement[Any], other: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    bits: sa.ColumnElement[Any] = sa.cast(sa.null(), sa.Double())
+    return sa.select(sa.literal_column(str(kind), sa.Integer()), one, other, bits)
+
+
+_EDGES_AROUND: Final = [
+    sa.select(sa.literal_column(str(_EDGE), sa.Integer()), *_EDGE_COLUMNS).where(end.in_(_ends_of))
+    for end in _EDGE_COLUMNS[:2]
+]
+_ALL_ASIDE: Final = [
+    _row_of(_MERGER, source_record.c.number, source_record.c.merged_into).where(
+        source_record.c.merged_into.in_(_ends_of)
+    ),
+    _row_of(_NAMED, decision.c.number, decision_record.c.record)
+    .join(decision_record, decision_record.c.decision == decision.c.number)
+    .where(_IN_FORCE, decision_record.c.record.in_(_ends_of)),
+    _row_of(_ASKED, task.c.number, task_record.c.record)
+    .join(task_record, task_record.c.task == task.c.number)
+    .where(task.c.closed_at.is_(None), task_record.c.record.in_(_ends_of)),
+]
+_SURROUNDINGS: Final = PreparedQuery(sa.union_all(*_EDGES_AROUND, *_ALL_ASIDE), list_name="numbers")
+_ASIDE: Final = PreparedQuery(sa.union_all(*_ALL_ASIDE), list_name="numbers")
+# A subquery and not the list itself: either database makes a table of it, once, to look it up in.
+_inside: Final = sa.select(source_record.c.number).where(source_record.c.number.in_(_ends_of))
+_LEAVING: Final = PreparedQuery(
+    sa.union_all(
+        *[
+            sa.select(*_EDGE_COLUMNS).where(end.in_(_ends_of), other.not_in(_inside))
+            for end, other in (_EDGE_COLUMNS[:2], _EDGE_COLUMNS[1::-1])
+        ]
     ),
     list_name="numbers",
 )

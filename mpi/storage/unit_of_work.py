@@ -6,7 +6,7 @@ block ends, and undone if the block raises; nothing is acknowledged before the b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,57 +17,66 @@ from mpi.errors import StorageUnavailable
 from mpi.storage.engine import Store
 from mpi.storage.failures import storage_failures
 
+DriverValues = Sequence[Any] | Mapping[str, Any]
+"""The values of one statement, by place or by name."""
 BULK_LOCK: Final = 7_305_168
 """Advisory lock of PostgreSQL: writers share it, a bulk load has it alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnitOfWork:
-    """An open transaction, passed to the functions of `mpi.storage`."""
+    """An open transaction, passed to the functions of `mpi.storage`; for one thread.
+
+    What the database raises becomes ours where the unit ends (see `storage_failures`).
+    """
 
     connection: sa.Connection
     is_sqlite: bool = field(init=False)
     _driver: Any = field(init=False, repr=False)
     """The database driver's own connection."""
+    _cursor: Any = field(init=False, repr=False)
+    """One for all statements, each of which is done when the next begins."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_sqlite", self.connection.dialect.name == "sqlite")
-        object.__setattr__(self, "_driver", self.connection.connection.driver_connection)
+        driver: Any = self.connection.connection.driver_connection
+        object.__setattr__(self, "_driver", driver)
+        object.__setattr__(self, "_cursor", driver.cursor())
 
     def rows(self, statement: sa.Executable, **parameters: Any) -> list[Any]:
-        """Every row of a statement's result, which must be bounded."""
+        """Every row of a statement's result, which must be bounded; attributes are its columns."""
         return list(self.connection.execute(statement, parameters))
 
-    def driver_rows(self, text: str, parameters: dict[str, Any]) -> list[Any]:
-        """The same for text in the driver's own form, without SQLAlchemy's share of the time."""
-        rows: list[Any] = self._driver.execute(text, parameters).fetchall()
+    def driver_rows(self, text: str, parameters: DriverValues) -> list[Any]:
+        """`rows`, as tuples, for text in the driver's own form, which saves SQLAlchemy's time."""
+        rows: list[Any] = self._cursor.execute(text, parameters).fetchall()
         return rows
 
-    def driver_run(self, text: str, parameters: dict[str, Any]) -> None:
+    def driver_run(self, text: str, parameters: DriverValues) -> None:
         """Run text in the driver's own form for its effect."""
-        self._driver.execute(text, parameters).close()
+        self._cursor.execute(text, parameters)
 
     def driver_script(self, text: str) -> None:
         """Run several statements of PostgreSQL, which take no values, in one round trip."""
         self._driver.execute(text, prepare=False).close()
 
-    def driver_run_many(self, text: str, rows: Sequence[dict[str, Any]]) -> None:
+    def driver_run_many(self, text: str, rows: Sequence[DriverValues]) -> None:
         """Run one text for many sets of values."""
-        self._driver.cursor().executemany(text, rows)
+        self._cursor.executemany(text, rows)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Part of the unit that is undone alone if its block raises."""
-        self._driver.execute("SAVEPOINT work").close()
+        self._cursor.execute("SAVEPOINT work")
         is_done = False
         try:
             yield
             is_done = True
         finally:
             if not is_done and self.is_open:
-                self._driver.execute("ROLLBACK TO work").close()
+                self._cursor.execute("ROLLBACK TO work")
             if self.is_open:
-                self._driver.execute("RELEASE work").close()
+                self._cursor.execute("RELEASE work")
 
     @property
     def is_open(self) -> bool:
@@ -81,14 +90,26 @@ class UnitOfWork:
 
 @contextmanager
 def reading(store: Store) -> Iterator[UnitOfWork]:
-    """A unit of work that changes nothing and sees one state of the store."""
+    """A unit of work that changes nothing and sees one state of the store.
+
+    Raises:
+        StorageUnavailable: If the store cannot be read now.
+    """
     with storage_failures(), store.opened(), store.reader.begin() as connection:
         yield UnitOfWork(connection)
 
 
 @contextmanager
 def writing(store: Store) -> Iterator[UnitOfWork]:
-    """A unit of work that is durable when its block has ended."""
+    """A unit of work that is durable when its block has ended, and undone if it raises.
+
+    It waits for other writers of a SQLite file at most `BUSY_TIMEOUT_MS` milliseconds, and for a
+    bulk load of PostgreSQL at most `STATEMENT_TIMEOUT_S` seconds.
+
+    Raises:
+        StorageUnavailable: If the store cannot be written now; nothing was.
+        Conflict: If a rule of the schema was broken; nothing was written.
+    """
     with storage_failures(), store.opened(), store.engine.begin() as connection:
         if not store.is_sqlite:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({BULK_LOCK})")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
 
+from mpi.domain.golden import Contents, contents_from_dict
 from mpi.domain.identifiers import RecordKey
 from mpi.domain.links import DecisionKind
 from mpi.domain.records import (
@@ -19,6 +20,7 @@ from mpi.domain.records import (
     demographics_from_dict,
     demographics_to_dict,
 )
+from mpi.limits import CANDIDATES_MAX
 from mpi.storage.prepared import PreparedQuery, Row, insert_numbered, update_of
 from mpi.storage.tables import VersionState, decision, decision_version, record_version
 from mpi.storage.unit_of_work import UnitOfWork
@@ -42,10 +44,28 @@ class StoredVersion:
     state: VersionState
 
 
+class ToldContents(NamedTuple):
+    """What one version says, for golden records."""
+
+    contents: Contents
+    event_at: datetime
+    digest: str
+
+
+def list_contents(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, ToldContents]:
+    """What the versions of these numbers say."""
+    listed, told = sorted(numbers), {}
+    for start in range(0, len(listed), CANDIDATES_MAX):
+        part = listed[start : start + CANDIDATES_MAX]
+        for number, content, event_at, digest in _CONTENTS.rows(unit, part):
+            told[number] = ToldContents(contents_from_dict(orjson.loads(content)), event_at, digest)
+    return told
+
+
 def list_versions_of(
     unit: UnitOfWork, key: RecordKey, records: Collection[int]
 ) -> list[StoredVersion]:
-    """Every version of these records, as versions of one, in event order.
+    """Every version of these records, as versions of one, in event order; at most `VERSIONS_MAX`.
 
     Args:
         unit: Where to look.
@@ -58,20 +78,20 @@ def list_versions_of(
 def list_versions_known_at(
     unit: UnitOfWork, key: RecordKey, records: Collection[int], at: datetime
 ) -> list[StoredVersion]:
-    """The same as far as it was known at an instant, with the verdicts in force then."""
+    """`list_versions_of` as it was known at an instant (UTC), with the verdicts in force then."""
     return [_stored(key, row) for row in unit.rows(_KNOWN_AT, records=sorted(records), at=at)]
 
 
 def list_received(
     unit: UnitOfWork, key: RecordKey, records: Collection[int]
 ) -> list[tuple[StoredVersion, datetime]]:
-    """`list_versions_of`, each with the instant at which it was received."""
+    """`list_versions_of`, each with the instant (UTC) at which it was received."""
     rows = unit.rows(_RECEIVED, records=sorted(records))
     return [(_stored(key, tuple(row)[:-1]), row.received_at) for row in rows]
 
 
 def find_version_digest(unit: UnitOfWork, number: int) -> str | None:
-    """The digest of a version."""
+    """The digest of the version of this number; None if there is none."""
     row = _DIGEST.first(unit, number=number)
     return row[0] if row else None
 
@@ -84,14 +104,25 @@ def add_version(
     received_at: datetime,
     mapping_digest: str | None = None,
 ) -> int:
-    """Keep a version for ever; its state follows when the record is folded."""
+    """Keep a version for ever; gives its number. Its state follows when the record is folded.
+
+    Args:
+        unit: Where to write.
+        record: Number of the record that it came with.
+        version: What was said.
+        received_at: When we got it.
+        mapping_digest: Of the source's mapping, where that read it.
+
+    Raises:
+        Conflict: If the record has this very version; told when the unit ends.
+    """
     number: int = _ADD.returned(
         unit,
         record=record,
         event_at=version.event_at,
         sequence=version.sequence,
         digest=version.digest,
-        content=content_json(demographics_to_dict(version.demographics)),
+        content=version.content or content_json(demographics_to_dict(version.demographics)),
         mapping_digest=mapping_digest,
         received_at=received_at,
         is_error=version.is_entered_in_error,
@@ -100,14 +131,13 @@ def add_version(
 
 
 def mark_version_in_error(unit: UnitOfWork, number: int) -> None:
-    """The source says of a version it sent before that it was entered in error."""
+    """The source says of a version it sent before, by its number, that it was entered in error."""
     _MARK.run(unit, its_number=number, is_error=True)
 
 
 def set_version_states(unit: UnitOfWork, states: Iterable[tuple[int, VersionState]]) -> None:
-    """Write what versions count for now."""
-    rows = [{"its_number": number, "state": str(state)} for number, state in states]
-    _JUDGE.run_many(unit, rows)
+    """Write what versions count for now: number of the version, state."""
+    _JUDGE.run_many(unit, [(str(state), number) for number, state in states])
 
 
 def _stored(key: RecordKey, row: Row) -> StoredVersion:
@@ -168,6 +198,15 @@ _KNOWN_AT: Final = _versions(
     )
 ).where(record_version.c.received_at <= _at)
 _RECEIVED: Final = _versions(decision.c.retracted_at.is_(None), record_version.c.received_at)
+_CONTENTS: Final = PreparedQuery(
+    sa.select(
+        record_version.c.number,
+        record_version.c.content,
+        record_version.c.event_at,
+        record_version.c.digest,
+    ).where(record_version.c.number.in_(sa.bindparam("numbers", expanding=True))),
+    list_name="numbers",
+)
 _DIGEST: Final = PreparedQuery(
     sa.select(record_version.c.digest).where(record_version.c.number == sa.bindparam("number"))
 )

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mpi.domain.identifiers import NumberTrust, RecordKey
 from mpi.domain.links import Decision, DecisionKind, Edge
-from mpi.domain.records import ComparisonRecord
+from mpi.domain.records import ComparisonRecord, content_json
 from mpi.domain.tasks import TaskType
 from mpi.errors import UnknownPerson, UnknownRecord, UnknownTask
 from mpi.storage.audit import AuditEvent, add_audit_events, list_audit_events
 from mpi.storage.engine import Store
-from mpi.storage.graph import list_decisions_in_force, list_holders_of_keys
+from mpi.storage.graph import list_decisions_in_force, list_holders_of_keys, list_surroundings
 from mpi.storage.links import find_edge, find_link, list_links
 from mpi.storage.models import find_release_in_force, put_release_in_force
 from mpi.storage.number_statuses import number_trust_for, read_number_trust
 from mpi.storage.outbox import OutboxEvent, add_events, list_events, number_events
 from mpi.storage.persons import get_person, list_holders, list_persons, list_successors
 from mpi.storage.records import (
+    canonical_json,
     comparison_from_json,
     comparison_of,
     comparison_to_json,
@@ -44,7 +47,7 @@ from mpi.storage.tables import (
     task,
     task_record,
 )
-from mpi.storage.tasks import count_open_tasks, get_task, list_open_tasks, list_open_tasks_of
+from mpi.storage.tasks import count_open_tasks, get_task, list_open_tasks, list_tasks
 from mpi.storage.unit_of_work import UnitOfWork, reading, writing
 from mpi.storage.versions import list_versions_of
 from tests.small_region import LOADED_AT, fill, person_id, spec_index
@@ -78,6 +81,16 @@ def changed(filled: Store) -> Iterator[UnitOfWork]:
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_a_comparison_record_survives_its_json(record: ComparisonRecord) -> None:
     assert comparison_from_json(comparison_to_json(record)) == record
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    content=st.dictionaries(
+        st.text(), st.text() | st.lists(st.dictionaries(st.text(), st.text(), max_size=2))
+    )
+)
+def test_canonical_json_is_the_same_either_way(content: dict[str, Any]) -> None:
+    assert canonical_json(content) == content_json(content)
 
 
 def test_nulls_and_empty_lists_are_missing_values() -> None:
@@ -175,6 +188,7 @@ def test_an_edge_is_found_in_either_order(changed: UnitOfWork) -> None:
     changed.connection.execute(edge.insert().values(row))
     assert find_edge(changed, 2, 1) == find_edge(changed, 1, 2) == Edge(1, 2, 12.5)
     assert find_edge(changed, 1, 3) is None
+    assert list_surroundings(changed, [2, 3]).edges == [Edge(1, 2, 12.5)]
 
 
 def test_decisions_in_force_are_those_not_retracted(changed: UnitOfWork) -> None:
@@ -198,6 +212,8 @@ def test_decisions_in_force_are_those_not_retracted(changed: UnitOfWork) -> None
         disowned_numbers=frozenset({3}),
     )
     assert list_decisions_in_force(changed) == [wanted]
+    assert list_surroundings(changed, [1, 2]).decisions == {1}
+    assert list_surroundings(changed, [2]).decisions == set()
     compared = list_compared_with(changed, [3, 4])
     assert [(each.number, each.is_number_disowned) for each in compared] == [(3, True), (4, False)]
 
@@ -234,8 +250,9 @@ def test_the_work_list_has_the_most_urgent_first(changed: UnitOfWork) -> None:
         _add_task(changed, number=number, priority=priority, closed_at=closed_at)
     assert [each.number for each in list_open_tasks(changed)] == [2, 3, 1]
     assert [each.number for each in list_open_tasks(changed, after=(90, 2))] == [3, 1]
-    assert [each.number for each in list_open_tasks_of(changed, [1])] == [2, 3, 1]
-    assert list_open_tasks_of(changed, [5]) == []
+    assert [each.number for each in list_tasks(changed, [1, 2, 3])] == [2, 3, 1]
+    assert list_surroundings(changed, [1]).tasks == {1, 2, 3}
+    assert list_surroundings(changed, [5]).tasks == set()
     assert count_open_tasks(changed) == {TaskType.POSSIBLE_LINK: 3}
     assert (get_task(changed, 4).left, get_task(changed, 4).right) == ({1}, {2})
     with pytest.raises(UnknownTask):

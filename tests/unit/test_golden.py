@@ -7,8 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpi.domain.demographics import TEXT_FIELDS, Demographics, PreviousName
-from mpi.domain.golden import CurrentRecord, survivorship
+from mpi.domain.golden import (
+    CurrentRecord,
+    Teller,
+    contents_from_dict,
+    survivorship,
+    survivorship_of_contents,
+)
 from mpi.domain.identifiers import RecordKey
+from mpi.domain.records import demographics_to_dict
 from mpi.standardise.informative import is_informative
 from tests.strategies import EXAMPLES
 
@@ -51,6 +58,15 @@ def test_the_order_of_records_does_not_matter(person, order):
     order.shuffle(shuffled)
     golden = survivorship(person, is_informative=is_informative)
     assert survivorship(shuffled, is_informative=is_informative) == golden
+
+
+@given(person=people())
+@settings(max_examples=EXAMPLES)
+def test_what_is_stored_makes_the_same_golden_record(person):
+    stored = [contents_from_dict(demographics_to_dict(each.demographics)) for each in person]
+    tellers = [Teller(each.key, each.event_at, each.digest, each.trust) for each in person]
+    golden = survivorship_of_contents(stored, tellers, is_informative=is_informative)
+    assert golden == survivorship(person, is_informative=is_informative)
 
 
 @given(person=people())

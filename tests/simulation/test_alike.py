@@ -1,0 +1,50 @@
+"""Many records that are all alike are one person, though not every edge between them is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mpi.services.linkage_index import LinkageIndex
+from mpi.services.world import SOME_RECORDS
+from mpi.storage.engine import open_store
+from tests.live_index import LiveIndex
+from tests.simulation.invariants import Watch
+from tests.simulation.test_sequences import run
+from tests.small_region import ADA
+
+TWIN = ADA | {"given_name": "Amara"}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_happens_among_many_alike_is_what_happens_among_few(
+    kind: str, new_database: Callable[[str], str], index: LinkageIndex
+) -> None:
+    live = LiveIndex(open_store(new_database(kind)), index)
+    for number in range(SOME_RECORDS):
+        live.say(f"gp:{number}", ADA)
+    watch = Watch(live)
+    for act in (
+        lambda: live.say("poole:1", ADA),
+        lambda: live.say("poole:2", TWIN),
+        lambda: live.say("gp:1", ADA, day=1, postcode="DT2 7XX"),
+        lambda: live.say("gp:2", TWIN, day=1),
+        lambda: live.delete("gp:3"),
+        lambda: live.decide("different", "gp:4", "gp:5 gp:6"),
+        lambda: live.say("poole:3", ADA),
+        lambda: live.retract(1),
+        lambda: live.say("gp:3", ADA, day=60),
+    ):
+        act()
+        watch.check()
+    live.close()
+    live.store.close()
+
+
+def test_every_promise_holds_where_edges_are_read_in_part(
+    new_database: Callable[[str], str], index: LinkageIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mpi.services.world.SOME_RECORDS", 1)
+    for seed in range(6):
+        run(LiveIndex(open_store(new_database("sqlite")), index), seed)
