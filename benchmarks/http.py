@@ -23,7 +23,7 @@ from benchmarks.loaded import loaded_region, postgresql_region
 from benchmarks.served import FLOOR, SERVICE, UNAUDITED, Server, serving
 from benchmarks.suite import Outcome, Scale, Table
 from benchmarks.tapes import write_tapes
-from benchmarks.timing import Spread, latencies_from, spread
+from benchmarks.timing import Spread, fsync_ms, latencies_from, spread
 
 REQUESTS = {"quick": 60, "full": 400}
 """Of one round."""
@@ -143,18 +143,17 @@ class _Bench:
     def measure(self) -> dict[str, Any]:
         """Figures of each action and number of clients, and of audit."""
         with self._serving(SERVICE) as service, self._serving(FLOOR) as floor:
-            cells = self._cells(service, floor)
-        found = {
-            action: {clients: cell.figures() for clients, cell in by_clients.items()}
-            for action, by_clients in cells.items()
-        }
-        with self._serving(SERVICE) as audited, self._serving(UNAUDITED) as unaudited:
-            audit = {
-                action: self._audit(action, audited, unaudited, _fastest(found[action]))
-                for action in ACTIONS
-                if action != REGISTER
+            found = {
+                action: {clients: cell.figures() for clients, cell in by_clients.items()}
+                for action, by_clients in self._cells(service, floor).items()
             }
-        return {"actions": found, "audit": audit}
+            with self._serving(UNAUDITED) as unaudited:
+                audit = {
+                    action: self._audit(action, service, unaudited, _fastest(found[action]))
+                    for action in ACTIONS
+                    if action != REGISTER
+                }
+        return {"actions": found, "audit": audit, "bare_fsync_ms": fsync_ms(self.folder)}
 
     @contextmanager
     def _serving(self, application: str) -> Iterator[Server]:
@@ -244,11 +243,12 @@ def _tables(store: str, found: dict[str, Any]) -> list[Table]:
         )
         for action, by_clients in found["actions"].items()
     ]
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (action, each["arrivals_per_second"], each["audited_p50_ms"], each["unaudited_p50_ms"],
          each["added_ms"]["median"], each["added_ms"]["least"], each["added_ms"]["most"])
         for action, each in found["audit"].items()
     ]  # fmt: skip
+    rows.append(("a bare fsync, for comparison", "", "", "", found["bare_fsync_ms"], "", ""))
     title = f"What audit adds, {store}: median answer at half of the floor's rate (aim: 1.5 ms)"
     named = ("action", "arrivals a second", "audited, ms", "not, ms", "added, ms", "least", "most")
     return [*tables, Table(title, named, rows)]

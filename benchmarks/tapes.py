@@ -83,7 +83,9 @@ def taped(store: Store, tape: Tape, kind: Kind) -> Iterator[UnitOfWork]:
         if kind is Kind.WRITES and not store.is_sqlite:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({BULK_LOCK})")
         unit = UnitOfWork(connection)
-        object.__setattr__(unit, "_driver", _TapedDriver(unit._driver, transaction))
+        driver = _TapedDriver(unit._driver, transaction)
+        object.__setattr__(unit, "_driver", driver)
+        object.__setattr__(unit, "_cursor", driver.cursor())
         try:
             yield unit
         finally:
@@ -119,51 +121,47 @@ def _noting(transaction: Transaction) -> Any:
     return note
 
 
-class _TapedDriver:
-    """A driver's connection that notes what is run."""
+class _Taped:
+    """A driver's connection or cursor that notes what is run."""
 
-    def __init__(self, driver: Any, transaction: Transaction) -> None:
-        self._driver = driver
-        self._steps = transaction.steps
+    def __init__(self, inner: Any, transaction: Transaction) -> None:
+        self._inner = inner
+        self._transaction = transaction
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._driver, name)
+        return getattr(self._inner, name)
 
-    def execute(self, text: str, values: Any = None, *, prepare: bool | None = None) -> Any:
-        """As the driver does."""
-        step = Step(text, values, is_script=prepare is False)
-        self._steps.append(step)
-        if prepare is not None:
-            return self._driver.execute(text, values, prepare=prepare)
-        cursor = self._driver.execute(text, values) if values else self._driver.execute(text)
-        return _TapedCursor(cursor, step) if "RETURNING" in text else cursor
+
+class _TapedDriver(_Taped):
+    def execute(self, text: str, *, prepare: bool) -> Any:
+        """A script, as the driver runs it."""
+        self._transaction.steps.append(Step(text, None, is_script=True))
+        return self._inner.execute(text, prepare=prepare)
 
     def cursor(self) -> Any:
-        """As the driver does."""
-        return _TapedMany(self._driver.cursor(), self._steps)
+        """As the driver gives it."""
+        return _TapedCursor(self._inner.cursor(), self._transaction)
 
 
-class _TapedCursor:
-    def __init__(self, cursor: Any, step: Step) -> None:
-        self._cursor = cursor
-        self._step = step
+class _TapedCursor(_Taped):
+    def execute(self, text: str, values: Any = None) -> Any:
+        """As the driver runs it."""
+        self._transaction.steps.append(Step(text, values))
+        if values:
+            self._inner.execute(text, values)
+        else:
+            self._inner.execute(text)
+        return self
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._cursor, name)
+    def executemany(self, text: str, rows: Sequence[Any]) -> None:
+        """As the driver runs it."""
+        self._transaction.steps.append(Step(text, list(rows), is_many=True))
+        self._inner.executemany(text, rows)
 
     def fetchall(self) -> list[Any]:
-        """As the driver does."""
-        rows: list[Any] = self._cursor.fetchall()
-        self._step.given.extend(row[0] for row in rows)
+        """As the driver gives them; numbers of new rows are noted."""
+        rows: list[Any] = self._inner.fetchall()
+        step = self._transaction.steps[-1]
+        if "RETURNING" in step.text:
+            step.given.extend(row[0] for row in rows)
         return rows
-
-
-class _TapedMany:
-    def __init__(self, cursor: Any, steps: list[Step]) -> None:
-        self._cursor = cursor
-        self._steps = steps
-
-    def executemany(self, text: str, rows: Sequence[Any]) -> Any:
-        """As the driver does."""
-        self._steps.append(Step(text, list(rows), is_many=True))
-        return self._cursor.executemany(text, rows)
