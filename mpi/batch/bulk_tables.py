@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from mpi.domain.records import COMPARISON_FIELDS, TUPLE_FIELDS, ComparisonRecord
 
-STREAMED_ROWS: Final = 200_000
-"""Rows of one piece; some 200 MB of the widest table."""
+STREAMED_ROWS: Final = 100_000
+"""Rows of one piece; some 100 MB of the widest table, held several times while it is written."""
 
 
 def query(connection: duckdb.DuckDBPyConnection, sql: str, **parameters: Any) -> pa.Table:
