@@ -9,7 +9,7 @@ from benchmarks.accuracy_files import measure_files
 from benchmarks.accuracy_region import measure_regions
 from benchmarks.clerical_work import work_chart
 from benchmarks.suite import Outcome, Scale
-from mpi.batch.charts import svg_of
+from mpi.batch.quality.charts import svg_of
 
 PLOT = "accuracy-curve.svg"
 WORK_PLOT = "accuracy-work.svg"

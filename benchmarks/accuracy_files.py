@@ -18,9 +18,9 @@ from benchmarks.cases.region import region_file, write_feeds
 from benchmarks.cases.table import LabelledFile, judge
 from benchmarks.rivals import ecm_persons, splink_persons
 from benchmarks.suite import SEED, Scale, Table
-from mpi.batch.evaluation import PRECISION_WANTED
-from mpi.batch.link import link_file
+from mpi.batch.files.link import link_file
 from mpi.batch.progress import SilentProgress
+from mpi.batch.quality.evaluation import PRECISION_WANTED
 
 QUICK_RECIPES = 6
 REGION_PEOPLE = 3_000

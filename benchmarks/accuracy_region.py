@@ -16,13 +16,13 @@ from benchmarks.cases.region import write_people
 from benchmarks.clerical_work import work_points
 from benchmarks.hard_cases import count_hard_cases, hard_rows
 from benchmarks.suite import Scale, Table
-from mpi.batch.evaluate import evaluate
-from mpi.batch.evaluation import Evaluation, PairCounts
-from mpi.batch.intervals import wilson_interval
-from mpi.batch.load import load_folder
+from mpi.batch.index.load import load_folder
 from mpi.batch.progress import SilentProgress
-from mpi.batch.stored_index import read_index
-from mpi.batch.truth import read_truth
+from mpi.batch.quality.evaluate import evaluate
+from mpi.batch.quality.evaluation import Evaluation, PairCounts
+from mpi.batch.quality.intervals import wilson_interval
+from mpi.batch.quality.stored_index import read_index
+from mpi.batch.quality.truth import read_truth
 from mpi.config import Settings
 from mpi.domain.records import ComparisonRecord
 from mpi.linkage.model import Model, model_from_spec

@@ -22,7 +22,7 @@ from benchmarks.register import send_all, statements_about
 from benchmarks.resolve import questions_about
 from benchmarks.suite import SEED, Outcome, Scale, Table, stand_alone
 from benchmarks.timing import latencies_of
-from mpi.batch.charts import svg_of
+from mpi.batch.quality.charts import svg_of
 from mpi.clock import SystemClock
 from mpi.config import read_source_systems
 from mpi.domain.demographics import Demographics

@@ -11,7 +11,7 @@ from time import perf_counter
 
 from benchmarks.cases.region import write_feeds
 from benchmarks.suite import SEED
-from mpi.batch.load import LoadReport, load_folder
+from mpi.batch.index.load import LoadReport, load_folder
 from mpi.config import Settings
 
 CONNECTIONS_MAX = 300

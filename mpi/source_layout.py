@@ -1,7 +1,7 @@
 """What is known of a source system: its names, its domain of numbers and the layout of its rows.
 
 Only data, so that it can travel to worker processes; `mpi.config` reads it from mapping files and
-`mpi.batch.row_layout` makes functions of it.
+`mpi.batch.feeds.row_layout` makes functions of it.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ import io
 import json
 from pathlib import Path
 
-from mpi.batch.feeds import parse_chunk, read_chunks
-from mpi.batch.row_columns import mapped_columns
-from mpi.batch.version_rows import version_from_row
+from mpi.batch.feeds.reader import parse_chunk, read_chunks
+from mpi.batch.feeds.row_columns import mapped_columns
+from mpi.batch.feeds.version_rows import version_from_row
 from mpi.config import SOURCES_FOLDER, read_source_systems
 
 SOURCES = read_source_systems()

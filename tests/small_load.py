@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mpi.batch.load import LoadReport, load_folder
+from mpi.batch.index.load import LoadReport, load_folder
 from mpi.batch.progress import SilentProgress
 from mpi.config import Settings
 from mpi.storage.bulk import read_table

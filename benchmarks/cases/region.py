@@ -9,8 +9,8 @@ from pathlib import Path
 from zlib import crc32
 
 from benchmarks.cases.table import LabelledFile
-from mpi.batch.feeds import list_feeds, read_feed
-from mpi.batch.link_input import FILE_COLUMNS
+from mpi.batch.feeds.reader import list_feeds, read_feed
+from mpi.batch.files.input import FILE_COLUMNS
 from mpi.config import read_source_systems
 from mpi.domain.identifiers import RecordKey
 from mpi.domain.records import RecordVersion

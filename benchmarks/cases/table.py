@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mpi.batch.evaluation import PairCounts
+from mpi.batch.quality.evaluation import PairCounts
 
 
 @dataclass(frozen=True, slots=True)

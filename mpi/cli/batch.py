@@ -43,7 +43,7 @@ def load(
 
     Each row is a version of a record. Loading the same folder twice changes nothing.
     """
-    from mpi.batch.load import load_folder
+    from mpi.batch.index.load import load_folder
     from mpi.cli.progress import ShownProgress
 
     began = perf_counter()
@@ -76,7 +76,7 @@ def link(
     family_name, date_of_birth, sex, postcode, address, town, phone, email.
     Any may be missing or empty; dates are any text.
     """
-    from mpi.batch.link import link_file
+    from mpi.batch.files.link import link_file
     from mpi.cli.progress import ShownProgress
 
     report = link_file(
@@ -103,7 +103,7 @@ def train(
     ] = SPEC_DEFAULT,
 ) -> None:
     """Estimate the model from feeds, and write an immutable release with its model card."""
-    from mpi.batch.train import train as train_model
+    from mpi.batch.training.train import train as train_model
     from mpi.cli.progress import ShownProgress
 
     report = train_model(folder, spec=spec, out=out, version=version, progress=ShownProgress())

@@ -29,7 +29,7 @@ def verify(
 
     Ends with status 1 if there is any. Others can go on working meanwhile.
     """
-    from mpi.batch.verify import verify_store
+    from mpi.batch.index.verify import verify_store
     from mpi.cli.progress import ShownProgress
 
     settings = chosen_settings(database_url)
@@ -46,7 +46,7 @@ def preview(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Show what another model release would merge, split and ask; nothing is changed."""
-    from mpi.batch.preview import preview_release
+    from mpi.batch.index.preview import preview_release
     from mpi.cli.progress import ShownProgress
 
     found = preview_release(
@@ -63,7 +63,7 @@ def release(
 
     Person ids are kept. Releasing the earlier one brings everything back.
     """
-    from mpi.batch.release import put_in_force
+    from mpi.batch.index.release import put_in_force
     from mpi.cli.progress import ShownProgress
 
     written = put_in_force(chosen_settings(database_url), model, progress=ShownProgress())

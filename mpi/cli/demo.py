@@ -22,9 +22,9 @@ from mpi.errors import InvalidInput
 from mpi.limits import SYNTHETIC_PEOPLE_MAX
 
 if TYPE_CHECKING:
-    from mpi.batch.evaluation import Evaluation
-    from mpi.batch.load import LoadReport
-    from mpi.batch.stored_index import ExampleRecord
+    from mpi.batch.index.load import LoadReport
+    from mpi.batch.quality.evaluation import Evaluation
+    from mpi.batch.quality.stored_index import ExampleRecord
     from mpi.cli.answering import Desk, Resolved
     from mpi.cli.progress import ShownProgress
     from mpi.services.answers import CrossReference
@@ -126,8 +126,8 @@ def _clear(folder: Path) -> None:
 
 def _link_region(demonstration: Demonstration, seed: int, progress: ShownProgress) -> None:
     """Synthetic feeds, a store, and what the truth says of it."""
-    from mpi.batch.load import load_folder
-    from mpi.batch.stored_index import evaluate_store
+    from mpi.batch.index.load import load_folder
+    from mpi.batch.quality.stored_index import evaluate_store
     from mpi.storage.engine import open_store
     from mpi.synthetic.region import generate, write_region
 
@@ -146,7 +146,7 @@ def _link_region(demonstration: Demonstration, seed: int, progress: ShownProgres
 
 def _ask(demonstration: Demonstration) -> None:
     """Three questions, as three systems would ask them."""
-    from mpi.batch.stored_index import example_records, read_index
+    from mpi.batch.quality.stored_index import example_records, read_index
     from mpi.cli.answering import open_desk
     from mpi.cli.show import print_answer
 
@@ -202,7 +202,7 @@ def _misspelt(name: str) -> str:
 
 
 def _tell(demonstration: Demonstration) -> None:
-    from mpi.batch.evaluation_tables import evaluation_tables
+    from mpi.batch.quality.evaluation_tables import evaluation_tables
     from mpi.cli.footprint import cost_of_work
     from mpi.cli.show import print_tables
 

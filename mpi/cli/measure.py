@@ -42,8 +42,8 @@ def evaluate(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Judge the store against the truth, which is known of invented people only."""
-    from mpi.batch.evaluation_tables import evaluation_tables
-    from mpi.batch.stored_index import evaluate_store
+    from mpi.batch.quality.evaluation_tables import evaluation_tables
+    from mpi.batch.quality.stored_index import evaluate_store
     from mpi.cli.show import print_tables
 
     evaluation = evaluate_store(chosen_store(database_url), truth)
@@ -65,8 +65,8 @@ def report(
 
     It holds counts only, nothing about any one person.
     """
-    from mpi.batch.report import write_report
-    from mpi.batch.stored_index import report_on_store
+    from mpi.batch.quality.report import write_report
+    from mpi.batch.quality.stored_index import report_on_store
     from mpi.cli.answering import open_desk
     from mpi.clock import SystemClock
 

@@ -47,7 +47,7 @@ def threshold(
 
     Trusted NHS numbers say which pairs are one person; weights leave them out.
     """
-    from mpi.batch.threshold_costs import choose_by_cost
+    from mpi.batch.training.threshold_costs import choose_by_cost
     from mpi.cli.progress import ShownProgress
     from mpi.cli.show import print_tables
     from mpi.config import read_settings
@@ -80,7 +80,7 @@ def export(
 
     Give each reader a copy; they fill the column answer with yes, no or unsure.
     """
-    from mpi.batch.labelling import export_sample
+    from mpi.batch.quality.labelling import export_sample
     from mpi.cli.answering import open_desk
 
     desk = open_desk(chosen_settings(database_url))
@@ -102,6 +102,6 @@ def import_(
     key: KeyFile,
 ) -> None:
     """Read the answers: how far readers agree, and the precision and recall that follow."""
-    from mpi.batch.labelling import import_answers
+    from mpi.batch.quality.labelling import import_answers
 
     typer.echo(import_answers(answers, key).summary())

@@ -16,7 +16,7 @@ from mpi.domain.links import rounded_bits
 from mpi.linkage.explain import MISSING_NAME
 
 if TYPE_CHECKING:
-    from mpi.batch.evaluation_tables import TextTable
+    from mpi.batch.quality.evaluation_tables import TextTable
     from mpi.cli.answering import Resolved
     from mpi.linkage.explain import Explanation
     from mpi.services.answers import CrossReferences, Evidence, PairExplanation, PersonAnswer

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpi.batch.bulk_tables import make_table
-from mpi.batch.golden import CURRENT_SQL, golden_rows
+from mpi.batch.index.golden import CURRENT_SQL, golden_rows
 from mpi.domain.demographics import (
     TEXT_FIELDS,
     Demographics,

@@ -9,8 +9,8 @@ from itertools import chain
 
 import pytest
 
-from mpi.batch.feeds import list_feeds, parse_chunk, read_chunks
-from mpi.batch.version_rows import version_from_row
+from mpi.batch.feeds.reader import list_feeds, parse_chunk, read_chunks
+from mpi.batch.feeds.version_rows import version_from_row
 from mpi.config import read_source_systems
 from mpi.domain.records import COMPARISON_FIELDS, fold_versions
 from mpi.linkage.blocking import blocking_sql, compile_blocking, pairs_sql

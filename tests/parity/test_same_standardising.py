@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from mpi.batch.bulk_tables import comparison_records
 from mpi.batch.engines import open_engine
-from mpi.batch.extract import build_record_tables, empty_store_table, extract_feeds
-from mpi.batch.feeds import list_feeds
-from mpi.batch.golden import uninformative_texts
+from mpi.batch.feeds.reader import list_feeds
+from mpi.batch.feeds.version_rows import VERSION_SCHEMA, version_from_row
+from mpi.batch.index.extract import build_record_tables, empty_store_table, extract_feeds
+from mpi.batch.index.golden import uninformative_texts
 from mpi.batch.progress import SilentProgress
-from mpi.batch.version_rows import VERSION_SCHEMA, version_from_row
 from mpi.config import Settings, read_source_systems
 from mpi.domain.demographics import Demographics, PreviousAddress, PreviousName
 from mpi.domain.identifiers import NumberTrust

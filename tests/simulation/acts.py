@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from mpi.batch.index.release import put_in_force
 from mpi.batch.progress import SilentProgress
-from mpi.batch.release import put_in_force
 from mpi.config import Settings
 from mpi.domain.records import VersionVerdict
 from mpi.errors import Conflict, InvalidInput, NotFound

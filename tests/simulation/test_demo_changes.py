@@ -13,7 +13,7 @@ from random import Random
 import orjson
 import pytest
 
-from mpi.batch.verify import verify_store
+from mpi.batch.index.verify import verify_store
 from mpi.clock import FixedClock, SystemClock
 from mpi.domain.records import demographics_from_dict
 from mpi.services.linkage_index import compile_linkage_index

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from mpi.batch.labelling import export_sample, import_answers
+from mpi.batch.quality.labelling import export_sample, import_answers
 from mpi.errors import InvalidInput
 from tests.small_region import fill, spec_index
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from mpi.batch.engines import SPILL_PREFIX
+from mpi.batch.feeds.work_folder import work_folder
 from mpi.batch.progress import SilentProgress
-from mpi.batch.work_folder import work_folder
 from mpi.cli import main
 from mpi.errors import Conflict
 from mpi.synthetic.region import generate, write_region
@@ -39,7 +39,7 @@ KILLED_LOAD = """
 import os, signal, sys
 from contextlib import contextmanager
 from pathlib import Path
-from mpi.batch.load import load_folder
+from mpi.batch.index.load import load_folder
 from mpi.config import Settings
 
 class KillingProgress:
@@ -326,7 +326,7 @@ def folder_of_nobody():
         write_mappings(base / "mappings")
         shutil.copytree(RELEASE, base / "1")
         folder.chmod(0o555)
-        for name in ("mpi.batch.load", "mpi.cli.progress"):
+        for name in ("mpi.batch.index.load", "mpi.cli.progress"):
             import_module(name)  # While we may still read everything.
         if os.geteuid() == 0:
             os.seteuid(NOBODY)

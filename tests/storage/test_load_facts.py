@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mpi.batch.index.verify import verify_store
 from mpi.batch.progress import SilentProgress
-from mpi.batch.verify import verify_store
 from mpi.clock import FixedClock, SystemClock
 from mpi.config import read_source_systems
 from mpi.errors import InvalidInput

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from mpi.batch.stored_index import evaluate_store, example_records, read_index
+from mpi.batch.quality.stored_index import evaluate_store, example_records, read_index
 from mpi.domain.identifiers import RecordKey, person_id_from_bytes
 from mpi.storage.bulk import bulk_write
 

@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from mpi.batch import estimate
 from mpi.batch.progress import SilentProgress
-from mpi.batch.train import train
+from mpi.batch.training import estimate
+from mpi.batch.training.train import train
 from mpi.domain.records import ComparisonRecord
 from mpi.errors import Conflict, InvalidInput, InvalidModel
 from mpi.linkage.model import model_from_spec

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from mpi.batch.preview import preview_release
+from mpi.batch.index.preview import preview_release
+from mpi.batch.index.release import put_in_force
+from mpi.batch.index.verify import verify_store
 from mpi.batch.progress import SilentProgress
-from mpi.batch.release import put_in_force
-from mpi.batch.verify import verify_store
 from mpi.cli import main
 from mpi.config import Settings
 from mpi.domain.records import VersionVerdict

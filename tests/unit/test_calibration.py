@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mpi.batch.calibration import calibration_table, probabilities
+from mpi.batch.quality.calibration import calibration_table, probabilities
 
 RANDOM = np.random.default_rng(7)
 

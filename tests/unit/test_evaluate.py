@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpi.batch.evaluate import evaluate
-from mpi.batch.evaluation_tables import evaluation_tables
-from mpi.batch.truth import read_truth
+from mpi.batch.quality.evaluate import evaluate
+from mpi.batch.quality.evaluation_tables import evaluation_tables
+from mpi.batch.quality.truth import read_truth
 from mpi.errors import InvalidInput
 
 SOURCES = ("acute-1", "council-1", "gp")

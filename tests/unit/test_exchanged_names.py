@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from mpi.batch.exchanged_names import with_names_in_order
+from mpi.batch.files.exchanged_names import with_names_in_order
 
 
 def ordered(*names):

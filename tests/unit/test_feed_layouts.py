@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mpi.batch.feeds import read_feed
+from mpi.batch.feeds.reader import read_feed
 from mpi.domain.records import RecordVersion, demographics_to_dict
 from tests.small_feeds import SOURCES, delimited, everything, example_in_mapping, written
 

@@ -15,15 +15,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mpi import limits
-from mpi.batch import feed_files
-from mpi.batch.feeds import (
+from mpi.batch.feeds import files as feed_files
+from mpi.batch.feeds.reader import (
     QuarantinedRow,
     list_feeds,
     read_chunks,
     read_feed,
     write_quarantine,
 )
-from mpi.batch.row_columns import mapped_columns
+from mpi.batch.feeds.row_columns import mapped_columns
 from mpi.domain.records import (
     content_digest,
     content_json,
@@ -123,7 +123,7 @@ def test_an_open_quotation_mark_costs_one_line_only(tmp_path, small):
 
 def test_a_line_without_bounds_is_set_aside_unread(tmp_path, small, monkeypatch):
     monkeypatch.setattr(feed_files, "FEED_LINE_BYTES_MAX", 1000)
-    monkeypatch.setattr("mpi.batch.feed_rows.FEED_LINE_BYTES_MAX", 1000)
+    monkeypatch.setattr("mpi.batch.feeds.rows.FEED_LINE_BYTES_MAX", 1000)
     good = b"1,2017-01-01,Hardy,Wool\n"
     path = written(tmp_path, HEADER + good + b"x" * 50_000 + b"\n" + good)
     for chunk_bytes in (10, 100, 1_000_000):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.batch.intervals import upper_bound, wilson_interval
+from mpi.batch.quality.intervals import upper_bound, wilson_interval
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from mpi.batch.labelling import KEY_COLUMNS, cohen_kappa, import_answers
+from mpi.batch.quality.labelling import KEY_COLUMNS, cohen_kappa, import_answers
 from mpi.errors import InvalidInput
 
 STRATA = {"link + 0, linked": (900, "yes"), "review, apart": (100, "no")}

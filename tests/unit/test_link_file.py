@@ -11,8 +11,8 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 import pytest
 
-from mpi.batch.link import link_file
-from mpi.batch.link_input import FILE_COLUMNS, day_first, read_input
+from mpi.batch.files.input import FILE_COLUMNS, day_first, read_input
+from mpi.batch.files.link import link_file
 from mpi.batch.progress import SilentProgress
 from mpi.errors import InvalidInput
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mpi.batch.link import link_file
+from mpi.batch.files.link import link_file
 from mpi.batch.progress import SilentProgress
 from tests.foreign_files import FOREIGN_FILES, ForeignFile, write
 

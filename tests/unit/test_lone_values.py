@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mpi.batch.lone_values import _sure_slips
+from mpi.batch.files.lone_values import _sure_slips
 
 
 def judged(none, one, both, *, singles, twos, relatives=10_000.0):

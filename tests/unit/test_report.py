@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mpi.batch.calibration import calibration_table
-from mpi.batch.evaluate import evaluate
-from mpi.batch.report import FEW, render_report, write_report
-from mpi.batch.report_data import calibration_from_truth, collect_report_data
+from mpi.batch.quality.calibration import calibration_table
+from mpi.batch.quality.evaluate import evaluate
+from mpi.batch.quality.report import FEW, render_report, write_report
+from mpi.batch.quality.report_data import calibration_from_truth, collect_report_data
 from mpi.errors import InvalidInput
 from mpi.linkage.model import model_from_spec
 

@@ -8,7 +8,7 @@ import re
 import pytest
 from rich.console import Console
 
-from mpi.batch.evaluation_tables import TextTable
+from mpi.batch.quality.evaluation_tables import TextTable
 from mpi.cli.progress import ShownProgress
 from mpi.cli.show import _probability, _words, print_explanation, print_tables
 from mpi.linkage.explain import Explanation, ExplanationStep

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mpi.batch.threshold_costs import weigh_thresholds
+from mpi.batch.training.threshold_costs import weigh_thresholds
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpi.batch.thresholds import choose_thresholds
+from mpi.batch.training.thresholds import choose_thresholds
 from mpi.linkage.model import Thresholds
 from tests.strategies import EXAMPLES
 

@@ -1,0 +1,1 @@
+"""`mpi link`: any file of people, with no store and no labels."""

@@ -1,0 +1,1 @@
+"""What an index is worth: measured against the truth, labelled by people, reported."""

@@ -1,0 +1,1 @@
+"""From records to an immutable model release, its thresholds and its card."""
