@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.pq import ExecStatus, TransactionStatus
 
 from mpi.errors import InvalidSettings, StorageUnavailable, WrongSchema
 from mpi.limits import STATEMENT_TIMEOUT_S
@@ -30,8 +32,8 @@ POOL_CONNECTIONS_MAX: Final = 40
 """At least as many as the server has threads, so that none waits for a connection."""
 CACHE_KIB: Final = 65_536
 STATEMENTS_KEPT: Final = 512
-"""Of a SQLite connection: each length of list is a statement of its own, and one that is forgotten
-is parsed again at the price of several look-ups."""
+"""Of one connection. On SQLite each length of list makes another statement, on PostgreSQL each type
+of number in it; one that is forgotten is parsed again at the price of several look-ups."""
 MAPPED_BYTES: Final = 1 << 36
 """How much of a SQLite file may be read through memory instead of by calls; only addresses."""
 CHECKPOINT_PAGES: Final = 16_384
@@ -171,7 +173,7 @@ def _engine(url: sa.URL) -> sa.Engine:
     if url.drivername == "sqlite":
         return _sqlite_engine(url)
     options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_SETTINGS.items())
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         hide_parameters=True,
         pool_pre_ping=True,
@@ -179,6 +181,33 @@ def _engine(url: sa.URL) -> sa.Engine:
         max_overflow=0,
         connect_args={"options": options, "connect_timeout": CONNECT_TIMEOUT_S},
     )
+    sa.event.listen(engine, "do_connect", _connect_postgresql)
+    return engine
+
+
+_IN_TRANSACTION: Final = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+
+
+class _KeepingConnection(psycopg.Connection[Any]):
+    """Keeps its prepared statements when a transaction is undone.
+
+    The driver forgets them all then, in case tables were made in it and will be made again; ours
+    never are. A refused request, or two writers who met, would else have every statement parsed
+    and planned again. Source: psycopg's documentation, "Prepared statements".
+    """
+
+    def rollback(self) -> None:
+        is_in_transaction = self.pgconn.transaction_status in _IN_TRANSACTION
+        if not is_in_transaction or self.pgconn.exec_(b"ROLLBACK").status != ExecStatus.COMMAND_OK:
+            super().rollback()
+
+
+def _connect_postgresql(
+    _dialect: object, _record: object, given: list[Any], named: dict[str, Any]
+) -> psycopg.Connection[Any]:
+    connection = _KeepingConnection.connect(*given, **named)
+    connection.prepared_max = STATEMENTS_KEPT
+    return connection
 
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:
