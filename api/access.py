@@ -17,7 +17,11 @@ from mpi.settings import Settings, keys_folder_of
 
 
 class Rates:
-    """How often each caller may ask, in this worker."""
+    """How often each caller may ask, in this worker: counted in memory, in a sliding minute.
+
+    Args:
+        requests_per_minute: Of one client; 0 means any number.
+    """
 
     def __init__(self, requests_per_minute: int) -> None:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -27,12 +31,21 @@ class Rates:
         self._refusals = RateLimitItemPerMinute(REFUSALS_PER_MINUTE_MAX)
 
     def count_request(self, client_id: str) -> None:
-        """Raise TooManyRequests if a client asks more often than it may."""
+        """Count a request of a client.
+
+        Raises:
+            TooManyRequests: If it asks more often than it may.
+        """
         if self._requests and not self._limiter.hit(self._requests, "client", client_id):
             raise TooManyRequests("client: it asks more often than it may; retry later")
 
     def count_refusal(self, address: str) -> None:
-        """Raise TooManyRequests if an address was refused so often that it is not audited more."""
+        """Count a refusal of an address.
+
+        Raises:
+            TooManyRequests: If it was refused more than `REFUSALS_PER_MINUTE_MAX` times in a
+                minute, so that no more of it is audited.
+        """
         if not self._limiter.hit(self._refusals, "address", address):
             raise TooManyRequests("address: it was refused too often; retry later")
 
@@ -45,10 +58,15 @@ class Access:
     clients: ClientDirectory
     rates: Rates
     public_url: str = ""
+    """Where clients reach the server; empty on an installation for its own machine alone."""
 
 
 def open_access(clients: ClientDirectory, settings: Settings) -> Access:
-    """Access as the settings say. Raises InvalidSettings if there are no keys."""
+    """Access as the settings say.
+
+    Raises:
+        InvalidSettings: If there are no keys, or they cannot be read or others may read them.
+    """
     return Access(
         tokens=Tokens(open_keys(keys_folder_of(settings)), issuer_of(settings)),
         clients=clients,

@@ -19,7 +19,8 @@ from api.v1 import routes as v1
 from api.wiring import Service, open_service, served_by
 from mpi import logs
 from mpi.logs import configure_logs
-from mpi.settings import read_settings
+from mpi.services.log_key import read_log_key
+from mpi.settings import keys_folder_of, read_settings
 
 _DESCRIPTION = """
 Says which records of a region's health and care organisations are one person's.
@@ -34,6 +35,8 @@ to get one. What each role may do is in docs/security/policy.md.
 
 def create_app(service: Service | None = None) -> FastAPI:
     """The application, serving what the settings name unless a service is given.
+
+    It closes what it serves when it shuts down.
 
     Raises:
         MpiError: If settings, store or release are missing or wrong.
@@ -75,7 +78,7 @@ def create_app(service: Service | None = None) -> FastAPI:
 def _opened() -> Service:
     """What the settings name; the process is the server's own, so its log is ours too."""
     settings = read_settings()
-    configure_logs(level=settings.log_level)
+    configure_logs(level=settings.log_level, secret=read_log_key(keys_folder_of(settings)))
     threading.excepthook = _tell_of_dead_thread
     return open_service(settings)
 

@@ -66,7 +66,8 @@ class _Refused(Exception):
 async def issue_token(request: Request) -> Response:
     """An access token for a client that signs who it is with a key registered for it.
 
-    Good for 300 seconds; ask again instead of refreshing. An assertion serves once.
+    Good for 300 seconds; ask again instead of refreshing. An assertion serves once. What is refused
+    has status 400 or 401 and says why in `error` and `error_description` (RFC 6749, section 5.2).
     """
     service: Service = request.app.state.service
     access: Access = request.app.state.access
@@ -81,14 +82,17 @@ async def issue_token(request: Request) -> Response:
 
 @router.get(KEYS_PATH, summary="The public keys of the tokens")
 def list_signing_keys(request: Request) -> dict[str, Any]:
-    """The keys that sign, as a JWKS; keep them for minutes, not longer."""
+    """The keys that sign, as a JWKS (RFC 7517); keep them for minutes, not longer."""
     access: Access = request.app.state.access
     return access.tokens.keys.public_keys()
 
 
 @router.get(CONFIGURATION_PATH, summary="How to get a token")
 def describe_authorisation(request: Request) -> dict[str, Any]:
-    """What SMART clients ask first."""
+    """What SMART clients ask first: the token endpoint, its methods, algorithms and scopes.
+
+    Source: SMART App Launch 2.2, conformance.
+    """
     access: Access = request.app.state.access
     base = token_url(request).removesuffix(TOKEN_PATH)
     return {

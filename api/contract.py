@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from api.errors import PROBLEM_JSON
 from api.guard import guarded_routes
+from api.recipients import header_parameters
 from api.v1.schemas import Problem
 from mpi.domain.policy import POLICY
 
@@ -30,7 +31,11 @@ _PROBLEM: Final = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Probl
 
 
 def declare_access(app: FastAPI) -> None:
-    """Make the application's document tell which routes want a token, and how they refuse."""
+    """Make the application's document tell which routes want a token, and how they refuse.
+
+    The OpenAPI 3.1 document is made when it is first asked for, so all routes must be there by
+    then.
+    """
     made: Callable[[], dict[str, Any]] = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -66,3 +71,5 @@ def _declare(operation: dict[str, Any], *, is_public: bool) -> None:
             continue
         responses.setdefault(status, {"description": words, "content": _PROBLEM})
     operation["security"] = [] if is_public else [{_SCHEME: []}]
+    if not is_public:
+        operation.setdefault("parameters", []).extend(header_parameters())

@@ -29,8 +29,22 @@ CANDIDATES: Final = Histogram(
 )
 
 
+REGISTRATIONS: Final = Counter(
+    "mpi_registrations", "What became of statements about records", ("outcome",), registry=_REGISTRY
+)
+LOOK_UPS: Final = Counter(
+    "mpi_look_ups", "How questions about people were answered", ("outcome",), registry=_REGISTRY
+)
+
+
 def count_request(action: str, status: int, seconds: float) -> None:
-    """Count an answered request; the action is a route's name, never what a caller wrote."""
+    """Count an answered request, in the process's own registry or in its file.
+
+    Args:
+        action: A route's name, never what a caller wrote.
+        status: Of HTTP; 0 if nothing was answered.
+        seconds: From its arrival to the end of the answer.
+    """
     REQUESTS.labels(action, str(status)).inc()
     DURATIONS.labels(action).observe(seconds)
 
@@ -38,6 +52,16 @@ def count_request(action: str, status: int, seconds: float) -> None:
 def count_candidates(count: int) -> None:
     """Count a look-up by the records that were scored for it."""
     CANDIDATES.observe(count)
+
+
+def count_registration(outcome: str) -> None:
+    """Count a statement by what became of it: `new`, `linked`... or `refused`."""
+    REGISTRATIONS.labels(outcome).inc()
+
+
+def count_look_up(outcome: str) -> None:
+    """Count a question by the grade of its best answer, `by_id` or `nobody`."""
+    LOOK_UPS.labels(outcome).inc()
 
 
 def counted() -> bytes:

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request, Response
 from api.errors import PROBLEM_JSON
 
 Schema = Mapping[str, Any]
+"""Part of an OpenAPI document: names -> plain JSON values."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,13 +35,17 @@ td, th { text-align: left; vertical-align: top; padding: .15rem 1.2rem .15rem 0 
 
 @router.get("/docs")
 def describe(request: Request) -> Response:
-    """The page; it needs nothing but itself."""
+    """This page; it needs nothing but itself."""
     page = description_page(request.app.openapi())
     return Response(page, headers=_HEADERS, media_type="text/html; charset=utf-8")
 
 
 def description_page(document: Schema) -> str:
-    """An OpenAPI 3.1 document as one HTML page without scripts or outer addresses."""
+    """An OpenAPI 3.1 document as one HTML page without scripts or outer addresses.
+
+    Args:
+        document: All of it; every text in it is escaped.
+    """
     title = escape(f"{document['info']['title']} {document['info']['version']}")
     introduction = document["info"].get("description", "").replace("*", "").strip().split("\n\n")
     parts = [

@@ -36,7 +36,11 @@ _BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 
 
 class Door:
-    """ASGI middleware around the whole application."""
+    """ASGI middleware around the whole application.
+
+    Nothing is raised out of it: a fault becomes status 500 with a bare problem (RFC 9457), if the
+    answer has not begun.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -47,6 +51,7 @@ class Door:
             return
         began = perf_counter()
         answer = _Answer(scope, send, _request_id(Headers(scope=scope)))
+        logs.bind_request_id(answer.request_id)
         body = await _bounded_body(Headers(scope=scope), receive)
         if body is None or _is_too_deep(body):
             await _refusal_of(body)(scope, receive, answer.send)
@@ -61,7 +66,6 @@ class Door:
             logs.error(
                 "request_failed",
                 error_class=type(error).__name__,
-                request_id=answer.request_id,
                 route=_route(scope),
             )
             if answer.status is None:
@@ -100,7 +104,6 @@ def _tell(scope: Scope, answer: _Answer, seconds: float) -> None:
         method=scope["method"] if scope["method"] in _METHODS else "other",
         status=status,
         duration_ms=round(seconds * 1000, 3),
-        request_id=answer.request_id,
     )
 
 

@@ -30,6 +30,7 @@ from mpi.errors import (
 
 PROBLEM_JSON: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 1
+"""Seconds that the header Retry-After names, with 429 and 503."""
 _STATUSES: Final[tuple[tuple[type[MpiError], HTTPStatus], ...]] = (
     (WrongSchema, HTTPStatus.SERVICE_UNAVAILABLE),
     (InvalidModel, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -83,7 +84,7 @@ def problem(
     slug: str | None = None,
     errors: Sequence[dict[str, str]] = (),
 ) -> Response:
-    """The response that `problem_details` with these arguments makes."""
+    """`problem_details` with these arguments as a response."""
     return problem_response(problem_details(status, detail, slug=slug, errors=errors))
 
 
@@ -100,7 +101,10 @@ def problem_details(
         status: HTTP status.
         detail: One sentence, without any value.
         slug: What kind of problem it is, for programs; the status if left out.
-        errors: The wrong fields, each with its rule.
+        errors: The wrong fields, each with its rule: `field` and `rule`.
+
+    Returns:
+        `type`, `title`, `status`, `detail`, and `errors` if there are any.
     """
     content: dict[str, Any] = {
         "type": f"urn:mpi:problem:{slug}" if slug else "about:blank",
@@ -112,7 +116,7 @@ def problem_details(
 
 
 def problem_response(content: dict[str, Any]) -> Response:
-    """Problem details as a response; one that waiting can cure says how long to wait."""
+    """Problem details as a response; one that waiting can cure says how many seconds to wait."""
     status = HTTPStatus(content["status"])
     return Response(orjson.dumps(content), int(status), _HEADERS.get(status), PROBLEM_JSON)
 
@@ -125,13 +129,13 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 def status_of(error: MpiError) -> HTTPStatus:
-    """The HTTP status of one of our errors; one that is in no list is our own fault."""
+    """The HTTP status of one of our errors; one that is in no list is our own fault: 500."""
     statuses = (status for kind, status in _STATUSES if isinstance(error, kind))
     return next(statuses, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def refusal(error: MpiError) -> Response:
-    """One of our errors as a problem."""
+    """One of our errors as a response with problem details (RFC 9457)."""
     return problem_response(problem_of(error))
 
 

@@ -39,7 +39,7 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class GuardedRoute:
-    """A route as the guard sees it."""
+    """A route as the guard sees it; `action` is its name, which the policy knows."""
 
     action: str
     template: str
@@ -65,11 +65,18 @@ def guarded_routes(app: FastAPI) -> Iterator[GuardedRoute]:
 
 
 class Guard:
-    """ASGI middleware inside the door and around the routes."""
+    """ASGI middleware inside the door and around the routes.
+
+    Lets in what the policy permits, with the permit in the request's state. All else is answered
+    here: 401, 403, 404, 405, 429, or 503 where the refusal cannot be audited. Websockets are
+    closed.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._routes: tuple[GuardedRoute, ...] = ()
+        self._fixed: dict[tuple[str, str], GuardedRoute] = {}
+        """Method and path -> the route, of those whose path has no parts to fill in."""
         self._routes_count = -1
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,8 +113,10 @@ class Guard:
         """The route that will be served, with the parts of its path; else the refusal."""
         app: FastAPI = scope["app"]
         if len(app.routes) != self._routes_count:
-            self._routes = tuple(guarded_routes(app))
-            self._routes_count = len(app.routes)
+            self._learn(app)
+        fixed = self._fixed.get((scope["method"], scope["path"]))
+        if fixed is not None:
+            return fixed, {}
         others: list[GuardedRoute] = []
         for route in self._routes:
             found = route.pattern.match(scope["path"])
@@ -123,6 +132,18 @@ class Guard:
         named = [route.methods for route in others if route.literal_characters == closest]
         response.headers["Allow"] = ", ".join(sorted(frozenset().union(*named)))
         return response, {}
+
+    def _learn(self, app: FastAPI) -> None:
+        """The routes, and those that need no search: nothing tried before them has their path."""
+        self._routes = tuple(guarded_routes(app))
+        self._fixed = {}
+        for at, route in enumerate(self._routes):
+            earlier = self._routes[:at]
+            if "{" not in route.template and not any(
+                each.pattern.match(route.template) for each in earlier
+            ):
+                self._fixed |= {(method, route.template): route for method in route.methods}
+        self._routes_count = len(app.routes)
 
 
 async def _principal(access: Access, scope: Scope, now: datetime) -> Principal | None:

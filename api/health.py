@@ -21,7 +21,7 @@ def live() -> dict[str, Any]:
 def ready(service: Served) -> dict[str, Any]:
     """Reads from the store, sees that it can be written to, compares the model in force.
 
-    503 says what is wrong.
+    503 says what is wrong, in one sentence.
     """
     service.check_ready()
     model = service.index.model

@@ -22,7 +22,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/metrics")
 def read_metrics(service: Served) -> Response:
-    """The figures in the text format of Prometheus."""
+    """The figures in the text format of Prometheus; ages and times in seconds."""
     waiting = CollectorRegistry()
     waiting.register(_Gauges(service.figures()))
     return Response(counted() + generate_latest(waiting), media_type=CONTENT_TYPE_LATEST)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Request
 
 from api.access import Access, open_access, passing_access
-from api.counters import count_candidates
+from api.outcomes import tell_of_act, tell_of_answer
+from api.recipients import recipient_of
 from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, SourceSystem, read_settings, read_source_systems
 from mpi.domain.identifiers import PersonId
-from mpi.domain.policy import Permit, Role
-from mpi.errors import Forbidden, InvalidInput, Unavailable
-from mpi.services.answers import Answer
+from mpi.domain.policy import Permit
+from mpi.errors import Forbidden, Unavailable
 from mpi.services.ask import ask
 from mpi.services.behind import Behind, steps_behind
 from mpi.services.clients import Client, ClientDirectory, audit_grant
@@ -34,10 +34,6 @@ from mpi.storage.writer import Writer
 
 Result = TypeVar("Result")
 
-PURPOSE_HEADER: Final = "x-purpose-of-use"
-PURPOSES: Final = frozenset({"TREAT", "ETREAT", "BTG", "HOPERAT", "PATRQT", "HSYSADMIN"})
-"""Codes of HL7 v3 PurposeOfUse that an index answers for."""
-
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -49,7 +45,7 @@ class Service:
     sources: Mapping[str, SourceSystem] = field(default_factory=dict)
     """The source systems that may register records, by name."""
     access: Access | None = None
-    """Who may call; None: keys of this process alone."""
+    """Who may call; None: keys of this process alone, for tests and demonstrations."""
     behind: Behind | None = None
     """Work behind the requests; None where nobody waits for it."""
     writer: Writer = field(init=False)
@@ -60,35 +56,46 @@ class Service:
     def ask(
         self, action: str, recipient: Recipient, look_up: Callable[..., Disclosable], *asked: Any
     ) -> Disclosable:
-        """The audited answer of `look_up(unit, index, *asked)`."""
+        """The audited answer of `look_up(unit, index, *asked)`.
+
+        Args:
+            action: Its name in the audit trail.
+            recipient: Who asks.
+            look_up: One of the look-ups of `mpi.services`.
+            asked: What it takes beside the unit and the index.
+
+        Raises:
+            MpiError: As the look-up does; StorageUnavailable if it cannot be audited.
+        """
         answer = ask(
-            self.store,
+            self.writer,
             lambda unit: look_up(unit, self.index, *asked),
             action=action,
             recipient=recipient,
             clock=self.clock,
         )
-        if isinstance(answer, Answer) and answer.candidates_count is not None:
-            count_candidates(answer.candidates_count)
+        tell_of_answer(answer)
         return answer
 
     def who_saw(self, person_id: PersonId, recipient: Recipient) -> list[AuditEvent]:
-        """See `mpi.services.who_saw`."""
+        """See `mpi.services.who_saw`: the latest first. Raises UnknownPerson."""
         return who_saw(self.store, person_id, recipient=recipient, clock=self.clock)
 
     def audit_grant(self, client: Client) -> None:
-        """Record that a client was given a token."""
+        """Record that a client was given a token. Raises StorageUnavailable: then it gets none."""
         with writing(self.store) as unit:
             audit_grant(unit, client, at=self.clock.now())
 
     def figures(self) -> list[Figure]:
-        """See `mpi.services.figures`."""
+        """See `mpi.services.figures`: gauges as of now, ages in seconds."""
         with reading(self.store) as unit:
             return figures(unit, now=self.clock.now())
 
     def act(self, use_case: Callable[..., Result], *said: Any, **options: Any) -> Result:
         """What came of a use case that writes: `use_case(writer, index, *said, clock=...)`."""
-        return use_case(self.writer, self.index, *said, clock=self.clock, **options)
+        result = use_case(self.writer, self.index, *said, clock=self.clock, **options)
+        tell_of_act(result)
+        return result
 
     def close(self) -> None:
         """Finish what was submitted and give the connections back."""
@@ -96,7 +103,12 @@ class Service:
         self.store.close()
 
     def check_ready(self) -> None:
-        """Raise the reason why questions cannot be answered now: no audit, no answer."""
+        """Nothing, if questions can be answered now: no audit, no answer.
+
+        Raises:
+            Unavailable: If the store cannot be read or written, was linked with another release, or
+                a step of the work behind the requests has died.
+        """
         with reading(self.store) as unit:
             require_release_in_force(unit, self.index.model.digest)
         with writing(self.store) as unit:
@@ -108,8 +120,12 @@ class Service:
 def open_service(settings: Settings | None = None, clock: Clock | None = None) -> Service:
     """Open what the settings name, ready for records to be registered.
 
+    Args:
+        settings: Read from the working folder and the environment if None.
+        clock: The machine's if None.
+
     Raises:
-        MpiError: If settings, store or release are missing or wrong, in one sentence.
+        MpiError: If settings, keys, store or release are missing or wrong, in one sentence.
     """
     chosen, told = settings or read_settings(), clock or SystemClock()
     sources = read_source_systems(chosen.sources_folder)
@@ -142,45 +158,26 @@ def served_by(app: FastAPI, service: Service) -> None:
     app.state.access = service.access or passing_access(ClientDirectory(service.store))
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-def _permit(request: Request) -> Permit:
+async def _permit(request: Request) -> Permit:
     permit: Permit = request.state.permit
     return permit
 
 
-def _recipient(request: Request) -> Recipient:
-    """Who is told: what the guard has permitted, and nothing that a caller says of itself."""
-    permit = _permit(request)
-    assert permit.principal is not None, "the guard lets nobody in without a token here"
-    return Recipient(
-        actor=permit.principal.client_id,
-        purpose=_purpose(request, permit.principal.roles),
-        request_id=request.state.request_id,
-        organisation=permit.principal.organisation,
-        duties=permit.duties,
-    )
-
-
-def _purpose(request: Request, roles: frozenset[Role]) -> str:
-    """What for, as the caller states it; else what its role is there for."""
-    stated = request.headers.get(PURPOSE_HEADER)
-    if stated is None:
-        return "TREAT" if Role.VIEW in roles else "HOPERAT"
-    if stated not in PURPOSES:
-        raise InvalidInput(f"{PURPOSE_HEADER}: must be one of {', '.join(sorted(PURPOSES))}")
-    return stated
-
-
 def require_source(permit: Permit, source: str) -> None:
-    """Raise Forbidden unless records of a source system named in a body may be acted on."""
+    """Nothing, if records of a source system named in a body may be acted on.
+
+    Raises:
+        Forbidden: If it is not one of the client's own.
+    """
     if not permit.allows_source(source):
         raise Forbidden("source: is not one of the client's own")
 
 
 Served = Annotated[Service, Depends(_service)]
-Told = Annotated[Recipient, Depends(_recipient)]
+Told = Annotated[Recipient, Depends(recipient_of)]
 Permitted = Annotated[Permit, Depends(_permit)]

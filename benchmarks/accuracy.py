@@ -7,18 +7,25 @@ from typing import Any
 
 from benchmarks.accuracy_files import measure_files
 from benchmarks.accuracy_region import measure_regions
+from benchmarks.clerical_work import work_chart
 from benchmarks.suite import Outcome, Scale
 from mpi.batch.charts import svg_of
 
 PLOT = "accuracy-curve.svg"
+WORK_PLOT = "accuracy-work.svg"
 
 
 def run(scale: Scale) -> Outcome:
+    """Precision, recall and questions of all regions and files, with the curve by threshold."""
     regions, region_figures = measure_regions(scale)
     files, file_figures = measure_files(scale)
     plot = svg_of(_curve({name: each["curve"] for name, each in region_figures.items()}))
+    work = svg_of(
+        work_chart({name: each["clerical_work"] for name, each in region_figures.items()})
+    )
     figures = {"regions": region_figures, "files": file_figures}
-    return Outcome([*regions, *files], figures, {PLOT: _stand_alone(plot)})
+    plots = {PLOT: _stand_alone(plot), WORK_PLOT: _stand_alone(work)}
+    return Outcome([*regions, *files], figures, plots)
 
 
 def _curve(curves: dict[str, Sequence[dict[str, float]]]) -> dict[str, Any]:

@@ -60,7 +60,10 @@ def _other_files(scale: Scale) -> Iterator[LabelledFile]:
 
 
 def measure_link(file: LabelledFile) -> dict[str, Any]:
-    """Links the file by `mpi link` with all it writes, and judges that."""
+    """Links the file by `mpi link` with all it writes, and judges that.
+
+    Gives figures by name: counts, precision and recall as shares, wall-clock seconds.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source, out, edges = (folder / f"{each}.csv" for each in ("people", "persons", "edges"))

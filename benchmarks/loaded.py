@@ -14,6 +14,9 @@ from benchmarks.suite import SEED
 from mpi.batch.load import LoadReport, load_folder
 from mpi.config import Settings
 
+CONNECTIONS_MAX = 300
+"""Enough for two servers of two workers, with a connection for each of their threads."""
+
 
 @dataclass(slots=True)
 class PhaseClock:
@@ -23,6 +26,7 @@ class PhaseClock:
 
     @contextmanager
     def phase(self, name: str, _total: int | None = None) -> Iterator[PhaseClock]:
+        """Adds the wall-clock seconds that the phase takes to those of its name."""
         began = perf_counter()
         yield self
         self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - began
@@ -33,6 +37,8 @@ class PhaseClock:
 
 @dataclass(frozen=True, slots=True)
 class LoadedRegion:
+    """Where the region and its store lie, and how many seconds loading took, by phase too."""
+
     folder: Path
     settings: Settings
     report: LoadReport
@@ -42,6 +48,7 @@ class LoadedRegion:
 
     @property
     def feeds(self) -> Path:
+        """The folder of raw feeds, with the truth."""
         return self.folder / "feeds"
 
 
@@ -56,3 +63,15 @@ def loaded_region(people: int) -> Iterator[LoadedRegion]:
         report = load_folder(feeds, settings=settings, progress=clock)
         seconds = perf_counter() - began
         yield LoadedRegion(folder, settings, report, seconds, clock.seconds)
+
+
+@contextmanager
+def postgresql_region(feeds: Path) -> Iterator[str]:
+    """The URL of the same region on a PostgreSQL server of our own that keeps its promises."""
+    from tests.databases import postgresql_server
+
+    with postgresql_server(is_durable=True, connections_max=CONNECTIONS_MAX) as server:
+        server.prepare_template()
+        url = server.create_database()
+        load_folder(feeds, settings=Settings(database_url=url), progress=PhaseClock())
+        yield url

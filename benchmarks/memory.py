@@ -29,6 +29,7 @@ sys.exit(status)
 
 
 def run(scale: Scale) -> Outcome:
+    """The peak of each kind of work, in MiB."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         feeds = write_feeds(folder / "feeds", people=scale.people, seed=SEED)
@@ -43,7 +44,7 @@ def run(scale: Scale) -> Outcome:
             f"mpi link, {len(file.rows):,} rows": ["link", str(table), "--out", f"{table}.out.csv"],
             "mpi resolve, one question": ["resolve", "--record", key, "--database-url", url],
         }
-        peaks = {title: _peak_mib(words) for title, words in commands.items()}
+        peaks = {title: peak_mib(words) for title, words in commands.items()}
     rows = [(title, round(peak)) for title, peak in peaks.items()]
     return Outcome([Table("Peak memory, at most", ("command", "MiB"), rows)], {"peak_mib": peaks})
 
@@ -55,7 +56,8 @@ def _first_key(feeds: Path) -> str:
     return f"{source}:{local_id}"
 
 
-def _peak_mib(words: list[str]) -> float:
+def peak_mib(words: list[str]) -> float:
+    """Of a whole `mpi` command with its workers, at most."""
     done = subprocess.run(
         [sys.executable, "-c", CHILD, str(workers_count(Settings())), *words],
         cwd=ROOT, capture_output=True, text=True, check=True,

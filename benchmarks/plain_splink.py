@@ -19,6 +19,7 @@ from mpi.storage.engine import Store
 PRIOR: Final = 1.0e-6
 PREDICT_PROBABILITY: Final = 0.5
 CLUSTER_PROBABILITY: Final = 0.95
+"""Probabilities: that two random records match; from which a pair is kept; and is clustered."""
 COLUMNS: Final = (
     "given_name", "family_name", "birth_date", "postcode", "sex", "phone", "email", "nhs_number",
 )  # fmt: skip

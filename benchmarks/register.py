@@ -9,32 +9,29 @@ each.
 from __future__ import annotations
 
 import random
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.cases.region import newest_versions, write_feeds
-from benchmarks.loaded import PhaseClock, loaded_region
-from benchmarks.suite import ROOT, SEED, Outcome, Scale, Table
+from benchmarks.cases.region import newest_versions, some_newest_versions, write_feeds
+from benchmarks.loaded import loaded_region, postgresql_region
+from benchmarks.suite import SEED, Outcome, Scale, Table
 from benchmarks.timing import spread
-from mpi.batch.load import load_folder
 from mpi.clock import SystemClock
-from mpi.config import Settings, read_source_systems
+from mpi.config import read_source_systems
 from mpi.domain.identifiers import RecordKey
 from mpi.domain.records import RecordVersion
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex, compile_linkage_index
 from mpi.services.prepare import prepare_store, rest_garbage_collector
 from mpi.services.register import Statement, submit_registration
-from mpi.storage.engine import Store, create_store, open_store
+from mpi.storage.engine import Store, open_store
 from mpi.storage.releases import read_release, release_in_force
 from mpi.storage.writer import Writer
 
-SENT = {"quick": 1_200, "full": 6_000}
+SENT = {"quick": 800, "full": 6_000}
 PEOPLE_MAX = 110_000
 """About 490,000 records: a store that is larger tells nothing new and takes an hour to make."""
 STRANGERS = 2_000
@@ -47,26 +44,33 @@ SENDER = Recipient(actor="benchmark", purpose="HOPERAT")
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One round."""
+    """One round; seconds by the clock on the wall."""
 
     seconds: float
     records: int
 
     @property
     def per_second(self) -> float:
+        """Records registered in a second."""
         return self.records / self.seconds
 
 
 def run(scale: Scale) -> Outcome:
+    """Registrations in a second on SQLite and on PostgreSQL, by number of senders.
+
+    PostgreSQL is a server that is started for this, so its programs must be on the machine.
+    """
     index = compile_linkage_index(read_release(release_in_force(None)), read_source_systems())
     people = min(scale.people, PEOPLE_MAX)
     with loaded_region(people) as region:
-        statements = _statements(region.feeds, region.folder, SENT[scale.name] * len(SENDERS) * 2)
+        statements = statements_about(
+            region.feeds, region.folder, SENT[scale.name] * len(SENDERS) * 2
+        )
         rest_garbage_collector()
         records = region.report.written.records
         found = _measured("SQLite", open_store(region.settings.database_url), index, statements)
-        with _postgresql(region.feeds) as store:
-            found |= _measured("PostgreSQL", store, index, statements)
+        with postgresql_region(region.feeds) as url:
+            found |= _measured("PostgreSQL", open_store(url), index, statements)
     rates = {name: spread([each.per_second for each in sent]) for name, sent in found.items()}
     rows = [(name, rate.median, rate.least, rate.most) for name, rate in rates.items()]
     title = f"Registrations in a second, durable, into {records:,} records"
@@ -75,11 +79,11 @@ def run(scale: Scale) -> Outcome:
     return Outcome([Table(title, header, rows)], figures)
 
 
-def _statements(feeds: Path, folder: Path, count: int) -> list[Statement]:
+def statements_about(feeds: Path, folder: Path, count: int) -> list[Statement]:
     """Further records of people in the store, and records of people who are not."""
     others = write_feeds(folder / "others", people=STRANGERS, seed=SEED + 1)
     chance = random.Random(SEED)
-    known = chance.sample(sorted(newest_versions(feeds).items()), count // 2)
+    known = some_newest_versions(feeds, count // 2)
     strangers = chance.choices(sorted(newest_versions(others).items()), k=count // 2)
     mixed = [
         *(_statement(f"again-{n}", key, version) for n, (key, version) in enumerate(known)),
@@ -116,16 +120,17 @@ def _measured(
     for number, senders in enumerate(SENDERS):
         own = statements[begin + number * share : begin + (number + 1) * share]
         parts = [own[at :: ROUNDS + 1] for at in range(ROUNDS + 1)]
-        rounds = [_send(writer, index, part, senders) for part in parts]
+        rounds = [send_all(writer, index, part, senders) for part in parts]
         found[f"{name}, {senders}"] = rounds[1:]
     writer.close()
     store.close()
     return found
 
 
-def _send(
+def send_all(
     writer: Writer, index: LinkageIndex, statements: Sequence[Statement], senders: int
 ) -> Sent:
+    """Register all, by so many senders at once; each statement is acknowledged after its commit."""
     began = perf_counter()
     with ThreadPoolExecutor(senders) as pool:
         parts = [statements[at::senders] for at in range(senders)]
@@ -140,17 +145,3 @@ def _send_part(writer: Writer, index: LinkageIndex, statements: Sequence[Stateme
         waiting = [submit_registration(writer, index, each, SENDER, clock=clock) for each in part]
         for future in waiting:
             future.result()
-
-
-@contextmanager
-def _postgresql(feeds: Path) -> Iterator[Store]:
-    """The same region on a PostgreSQL server of our own that keeps its promises."""
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
-    from tests.databases import postgresql_server
-
-    with postgresql_server(is_durable=True) as server:
-        server.prepare_template()
-        url = server.create_database()
-        load_folder(feeds, settings=Settings(database_url=url), progress=PhaseClock())
-        yield create_store(url)

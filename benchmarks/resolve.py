@@ -6,16 +6,16 @@ blocking keys, and the bare scoring loop over what it finds. No transaction, no 
 
 from __future__ import annotations
 
-import random
 import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from benchmarks.cases.region import newest_versions
+from benchmarks.cases.region import some_newest_versions
 from benchmarks.loaded import LoadedRegion, loaded_region
-from benchmarks.suite import SEED, Outcome, Scale, Table
+from benchmarks.suite import Outcome, Scale, Table
 from benchmarks.timing import Latencies, latencies_of
 from mpi.domain.demographics import Demographics
 from mpi.domain.identifiers import RecordKey
@@ -40,9 +40,10 @@ HEADER = ("resolve, milliseconds", "p50", "p95", "p99", "calls")
 
 
 def run(scale: Scale) -> Outcome:
+    """Latencies of each way to ask, in milliseconds, and their ratio to the bare floor."""
     with loaded_region(scale.people) as region:
         index = compile_linkage_index(read_release(release_in_force(None)))
-        asked = _questions(region, QUESTIONS[scale.name])
+        asked = questions_about(region.feeds, QUESTIONS[scale.name])
         found = {name: latencies_of(ask, each) for name, ask, each in _ways(region, index, asked)}
         records = region.report.written.records
     ratio = found["demographics"].p50_ms / found["bare floor of demographics"].p50_ms
@@ -60,10 +61,9 @@ def _row(name: str, found: Latencies) -> tuple[object, ...]:
     return (name, found.p50_ms, found.p95_ms, found.p99_ms, found.calls)
 
 
-def _questions(region: LoadedRegion, count: int) -> list[tuple[RecordKey, Demographics]]:
+def questions_about(feeds: Path, count: int) -> list[tuple[RecordKey, Demographics]]:
     """Records of the region, as their sources would ask about them."""
-    versions = sorted(newest_versions(region.feeds).items())
-    chosen = random.Random(SEED).sample(versions, min(count, len(versions)))
+    chosen = some_newest_versions(feeds, count)
     return [(key, version.demographics) for key, version in chosen]
 
 

@@ -23,6 +23,8 @@ from mpi.batch.groups import connected_components
 CLUSTER_PROBABILITY: Final = 0.95
 MATCHING_SAMPLE_RECALL: Final = 0.7
 RANDOM_PAIRS: Final = 1e6
+"""Probability from which pairs are clustered; recall, 0..1, that the surest rules are taken to
+have; pairs from which u, agreement by chance, is estimated."""
 COMPARISONS: Final[dict[str, Callable[[], Any]]] = {
     "given_name": lambda: cl.NameComparison("given_name"),
     "family_name": lambda: cl.NameComparison("family_name"),
@@ -35,7 +37,9 @@ COMPARISONS: Final[dict[str, Callable[[], Any]]] = {
     "email": lambda: cl.EmailComparison("email"),
     "nhs_number": lambda: cl.DamerauLevenshteinAtThresholds("nhs_number", [1]),
 }
-"""Column -> how the tutorial would compare it."""
+"""Column -> how the tutorial would compare it; bounds are slips, or similarity 0..1.
+
+Jaro-Winkler and Damerau-Levenshtein: sources in `mpi.linkage.comparators`."""
 RULES: Final = (
     ("given_name", "family_name"),
     ("family_name", "date_of_birth"),

@@ -34,11 +34,12 @@ from mpi.standardise.record import standardise_demographics
 from mpi.storage.releases import Release, read_release, release_in_force
 
 PEOPLE = 2_000
-SPLINK_CALLS = 20
+SPLINK_CALLS = 6
 """`score_pair` is asked as a service would ask it, a pair a call; it takes long enough."""
 
 
 def run(scale: Scale) -> Outcome:
+    """Pairs scored in a second, and microseconds a pair, in each of the three ways."""
     release = read_release(release_in_force(None))
     model = model_from_spec(release.spec, version=release.version, digest=release.digest)
     records = _records(model)

@@ -38,11 +38,12 @@ class Scale:
 
     @property
     def is_full(self) -> bool:
+        """Whether the whole region is measured."""
         return self.name == "full"
 
 
 SCALES: Final = {
-    "quick": Scale("quick", people=10_000, seeds=(SEED,), repeats=3),
+    "quick": Scale("quick", people=5_000, seeds=(SEED,), repeats=3),
     "full": Scale("full", people=800_000, seeds=(SEED, 101, 102, 103, 104), repeats=5),
 }
 
@@ -79,6 +80,11 @@ class Outcome:
     """JSON values."""
     plots: dict[str, str] = field(default_factory=dict)
     """File name -> SVG."""
+
+
+def stand_alone(svg: str) -> str:
+    """A chart made for a page, with the namespace that a file of its own needs."""
+    return svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
 
 
 def machine() -> dict[str, Any]:

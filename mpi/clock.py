@@ -18,14 +18,16 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
+        """The machine's instant, in UTC, to the microsecond."""
         return datetime.now(UTC)
 
 
 class FixedClock:
-    """A clock that stands still until it is set; for tests and replays."""
+    """A clock that stands still until `at` is set; for tests and replays."""
 
     def __init__(self, at: datetime) -> None:
         self.at = at
 
     def now(self) -> datetime:
+        """The instant that it was set to, as it was given."""
         return self.at

@@ -52,6 +52,7 @@ PART_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "related_people": frozenset({"name", "relationship", "phone"}),
 }
 TRUST_DEFAULT: Final = 50
+"""Trust, 0..`TRUST_MAX`, of a field of which a mapping says nothing."""
 TRUST_MAX: Final = 100
 _ENCODINGS: Final = frozenset({"utf-8", "utf-8-sig", "cp1252", "iso-8859-1", "iso-8859-15"})
 """Supersets of ASCII only: a line end and a delimiter are one byte, so a file can be cut."""
@@ -62,10 +63,13 @@ _PARTS: Final = frozenset(
 
 
 def read_source_systems(folder: Path | None = None) -> dict[str, SourceSystem]:
-    """Every source system of a folder of mappings, by name; None means the product's own folder.
+    """Every source system of a folder of mappings, by name, in the order of the names.
+
+    Args:
+        folder: Holds one `<source>.toml` for each; None means the product's own folder.
 
     Raises:
-        InvalidSettings: If the folder or a mapping is missing or wrong; the sentence names the
+        InvalidSettings: If the folder holds no mapping or one is wrong; the sentence names the
             file and the key.
     """
     chosen = folder or SOURCES_FOLDER
@@ -76,7 +80,15 @@ def read_source_systems(folder: Path | None = None) -> dict[str, SourceSystem]:
 
 
 def read_source_system(path: Path) -> SourceSystem:
-    """The source system that one mapping file describes (see `read_source_systems`)."""
+    """The source system that one mapping file describes.
+
+    Args:
+        path: A TOML file named `<source>.toml`; docs/interfaces/feeds.md describes its keys.
+
+    Raises:
+        InvalidSettings: If it cannot be read, or a key is missing, unknown or wrong; the sentence
+            names the file and the key.
+    """
     content = read_toml(path)
     top = _Table(path.name, "", content)
     source = _source_system(top, _content_digest(content))

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 
 class MpiError(Exception):
-    """Base of every expected failure; its text is one clear sentence, safe to show to anyone."""
+    """Base of every expected failure; its text is one clear sentence, safe to show to anyone.
+
+    `exit_status` is that of a command that ends with it. Any other exception is a fault of ours and
+    ends with 70 too (EX_SOFTWARE of sysexits.h), without its text.
+    """
 
     exit_status = 70
 
 
 class InvalidInput(MpiError):
-    """The caller can fix it: a wrong value, file, option or setting."""
+    """The caller can fix it: a wrong value, file, option or setting. Exit status 2."""
 
     exit_status = 2
 
 
 class InvalidIdentifier(InvalidInput):
-    """An identifier that is not of the form its kind demands."""
+    """A record key, person id or NHS number that is not of the form its kind demands."""
 
 
 class InvalidRecord(InvalidInput):
-    """One record, or one row of a feed, that cannot be understood."""
+    """One record, statement or row of a feed that cannot be understood."""
 
 
 class InvalidModel(InvalidInput):
@@ -36,17 +40,17 @@ class InvalidSettings(InvalidInput):
 
 
 class NotFound(MpiError):
-    """What was asked for does not exist."""
+    """What was asked for does not exist. Exit status 3."""
 
     exit_status = 3
 
 
 class UnknownPerson(NotFound):
-    """No person ever had this id."""
+    """No person ever had this id. One that is no longer in use is no error: it leads on."""
 
 
 class UnknownRecord(NotFound):
-    """No source record has this key."""
+    """No source record has this key, or none that lives where only those are asked for."""
 
 
 class UnknownSource(NotFound):
@@ -54,7 +58,7 @@ class UnknownSource(NotFound):
 
 
 class UnknownTask(NotFound):
-    """No task has this id."""
+    """No task, open or closed, has this number."""
 
 
 class UnknownClient(NotFound):
@@ -62,21 +66,21 @@ class UnknownClient(NotFound):
 
 
 class UnknownWebhook(NotFound):
-    """No webhook has this id."""
+    """No webhook in use has this id."""
 
 
 class UnknownDecision(NotFound):
-    """No decision has this number."""
+    """No decision, in force or retracted, has this number."""
 
 
 class Conflict(MpiError):
-    """The state has moved on: re-read and retry."""
+    """The state has moved on: re-read and retry. Exit status 4."""
 
     exit_status = 4
 
 
 class StaleVersion(Conflict):
-    """The caller saw an older version than the one in force."""
+    """The caller saw an older revision, evidence or person than there is; nothing was changed."""
 
 
 class TaskAlreadyDecided(Conflict):
@@ -92,7 +96,7 @@ class WrongSchema(Conflict):
 
 
 class Forbidden(MpiError):
-    """The caller may not do this."""
+    """The caller is known and may not do this. Exit status 5."""
 
     exit_status = 5
 
@@ -102,7 +106,7 @@ class Unauthenticated(Forbidden):
 
 
 class Unavailable(MpiError):
-    """Something outside the program failed; trying later can help."""
+    """Something outside the program failed; trying later can help. Exit status 6."""
 
     exit_status = 6
 
@@ -117,7 +121,7 @@ class StorageUnavailable(Unavailable):
 
 
 class LimitReached(Unavailable):
-    """A limit of `mpi.limits` was reached."""
+    """A limit of `mpi.limits` was reached; the sentence names which."""
 
 
 class TooManyRequests(LimitReached):

@@ -16,10 +16,15 @@ FIELD_ENTRIES_MAX: Final = 100
 """Earlier names, earlier addresses, further telephones or related people in one statement."""
 REQUEST_KEY_CHARACTERS_MAX: Final = 200
 BATCH_RECORDS_MAX: Final = 1_000
+"""Statements in one request."""
 PAGE_ITEMS_MAX: Final = 100
+"""Entries of one page of a list."""
 REQUEST_BYTES_MAX: Final = 1_048_576
+"""Body of an HTTP request: 1 MiB."""
 JSON_DEPTH_MAX: Final = 20
+"""Lists and objects of a body that may stand within one another."""
 TOKEN_BYTES_MAX: Final = 8_192
+"""An access token or client assertion, as it is sent."""
 REFUSALS_PER_MINUTE_MAX: Final = 3_000
 """Refusals of one address that are audited; past that it gets 429 and no line."""
 CLIENTS_MAX: Final = 10_000
@@ -29,9 +34,12 @@ BLOCK_RECORDS_MAX: Final = 500
 CANDIDATES_MAX: Final = 1_000
 """Records scored for one look-up; past that the answer says that it is incomplete."""
 STATEMENT_TIMEOUT_S: Final = 2.0
+"""Seconds that one statement of PostgreSQL may take; bulk work has no such limit."""
 LOCK_WAIT_S: Final = 20.0
-"""Waiting for others who write to the same records; past that the caller is asked to try again."""
+"""Seconds of waiting for others who write to the same records; past that the caller is asked to
+try again."""
 FEED_LINE_BYTES_MAX: Final = 1_048_576
+"""A line of a feed, 1 MiB; a row with a longer one is set aside."""
 FEED_FIELD_CHARACTERS_MAX: Final = 20_000
 """A row of a feed with a longer field is set aside: it is not demographics."""
 FEED_ROW_LINES_MAX: Final = 10

@@ -1,24 +1,29 @@
 """Logs for operators: events and ids, never people.
 
 An event has a static name and fields from the list below, so that no name, birth date, address or
-number can reach a log by somebody's good intention. One line an event, JSON, on standard error.
+number can reach a log by somebody's good intention. A person's id is written as a reference that
+changes every month. One line an event, JSON, on standard error.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
+import secrets
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
+PERSON_FIELD: Final = "person_id"
+"""Given as an id; in the log it is `person_ref`, and the id is not."""
 ALLOWED_FIELDS: Final = frozenset(
     {
         "action", "bytes_count", "candidates_count", "command", "database", "duration_ms",
         "edges_count", "error_class", "event_number", "exit_status", "field", "file", "format",
         "groups_count", "line", "match_weight_bits", "method", "model_digest", "model_version",
-        "peak_memory_mib", "person_id", "persons_count", "phase", "quarantined_count", "reason",
+        "peak_memory_mib", PERSON_FIELD, "persons_count", "phase", "quarantined_count", "reason",
         "record_ref", "records_count", "request_id", "route", "rows_count", "rule", "seed",
         "settings_count", "source", "status", "task_id", "task_type", "tasks_count",
         "versions_count", "workers_count",
@@ -26,6 +31,7 @@ ALLOWED_FIELDS: Final = frozenset(
 )  # fmt: skip
 """Surrogate ids, source systems, counts, weights, durations, digests and classes of errors.
 `record_ref` is the store's own number of a record, not its local id; `route` a template."""
+REFERENCE_DIGITS: Final = 16
 _LOGGER: Final = logging.getLogger("mpi")
 _LOGGER.addHandler(logging.NullHandler())
 _REQUEST: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -34,54 +40,97 @@ Scalar = str | int | float | bool | None
 
 
 class LogFieldNotAllowed(AssertionError):
-    """A field that the list does not have: a mistake in our code, never in data."""
+    """A field that is not in the list: a mistake in our code, never in data; under tests only."""
 
 
-def configure_logs(*, stream: TextIO | None = None, level: str = "info") -> None:
-    """Write events to a stream (standard error if None) from this level up; to be called once."""
+def configure_logs(
+    *, stream: TextIO | None = None, level: str = "info", secret: bytes | None = None
+) -> None:
+    """Write events from now on; to be called once.
+
+    Args:
+        stream: Where to; standard error if None.
+        level: Least level that is written.
+        secret: Makes the references to persons; None: one that ends with the process.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_JsonLines())
+    handler.setFormatter(_JsonLines(secret or secrets.token_bytes()))
     _LOGGER.handlers[:] = [handler]
     _LOGGER.setLevel(level.upper())
     _LOGGER.propagate = False
 
 
+def person_reference(person_id: str, *, month: str, secret: bytes) -> str:
+    """How a person is called in the log of a month (`2026-11`).
+
+    Keyed, because ids can be tried out; by month, so that nobody is followed for longer.
+    """
+    of_month = hmac.digest(secret, month.encode(), "sha256")
+    return hmac.digest(of_month, person_id.encode(), "sha256").hex()[:REFERENCE_DIGITS]
+
+
 def bind_request_id(request_id: str | None) -> None:
-    """Every later event of this task or thread carries this id; None ends that."""
+    """Every later event of this task or thread carries this id; None ends that.
+
+    Kept in a context variable, so that requests served side by side do not mix.
+    """
     _REQUEST.set(request_id)
 
 
 def debug(event: str, **fields: Scalar) -> None:
-    """For developers only."""
+    """For developers only.
+
+    Args:
+        event: Static name in the past tense: `record_registered`.
+        fields: Members of `ALLOWED_FIELDS` with plain values; any other is left out and told of.
+
+    Raises:
+        LogFieldNotAllowed: Under tests, instead of leaving a field out.
+    """
     _write(logging.DEBUG, event, fields)
 
 
 def info(event: str, **fields: Scalar) -> None:
-    """State has changed."""
+    """State has changed. Arguments as for `debug`; raises LogFieldNotAllowed under tests."""
     _write(logging.INFO, event, fields)
 
 
 def warning(event: str, **fields: Scalar) -> None:
-    """Odd, but handled."""
+    """Odd, but handled. Arguments as for `debug`; raises LogFieldNotAllowed under tests."""
     _write(logging.WARNING, event, fields)
 
 
 def error(event: str, **fields: Scalar) -> None:
-    """Somebody must look."""
+    """Somebody must look. Arguments as for `debug`; raises LogFieldNotAllowed under tests."""
     _write(logging.ERROR, event, fields)
 
 
 class _JsonLines(logging.Formatter):
+    def __init__(self, secret: bytes) -> None:
+        super().__init__()
+        self._secret = secret
+
     def format(self, record: logging.LogRecord) -> str:
         """One JSON object; of other libraries' messages only where they come from."""
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        at = datetime.fromtimestamp(record.created, UTC)
         fields = getattr(record, "event_fields", None)
         if fields is None:
             fields, event = {"reason": record.name}, "foreign_message_dropped"
         else:
-            event = record.getMessage()
-        line = {"at": at, "level": record.levelname.lower(), "event": event, **fields}
+            event, fields = record.getMessage(), self._referred(fields, f"{at:%Y-%m}")
+        written_at = at.isoformat(timespec="milliseconds")
+        line = {"at": written_at, "level": record.levelname.lower(), "event": event, **fields}
         return json.dumps(line, ensure_ascii=True)
+
+    def _referred(self, fields: dict[str, Scalar], month: str) -> dict[str, Scalar]:
+        person_id = fields.get(PERSON_FIELD)
+        if PERSON_FIELD not in fields:
+            return fields
+        others = {name: value for name, value in fields.items() if name != PERSON_FIELD}
+        if person_id is None:
+            return others
+        reference = person_reference(str(person_id), month=month, secret=self._secret)
+        return others | {"person_ref": reference}
 
 
 def _write(level: int, event: str, fields: dict[str, Scalar]) -> None:

@@ -23,7 +23,10 @@ LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an installation may choose; each is also an environment variable `MPI_<NAME>`."""
+    """What an installation may choose; each is also an environment variable `MPI_<NAME>`.
+
+    docs/operating describes them for those who run the service.
+    """
 
     database_url: str = field(default="sqlite:///mpi.sqlite3", repr=False)
     """SQLAlchemy URL of the store; may hold a password, so it is never printed."""
@@ -34,7 +37,7 @@ class Settings:
     workers_count: int = 0
     """Processes that batch work may use; 0 means one for each processor."""
     memory_mib: int = 0
-    """Memory that batch engines may use; 0 means a share of what the machine has."""
+    """Memory, in MiB, that batch engines may use; 0 means a share of what the machine has."""
     keys_folder: Path | None = None
     """Folder of the signing keys; None means beside a SQLite store, else `mpi-keys`."""
     public_url: str = ""
@@ -46,7 +49,7 @@ class Settings:
     trusted_proxies: str = ""
     """Addresses, with commas, of proxies that speak TLS for the server and say who called."""
     requests_per_minute: int = 30_000
-    """Requests of one client that one worker takes; 0 means any number."""
+    """Requests of one client that one worker takes in a minute; 0 means any number."""
     webhook_hosts: str = ""
     """Hosts, with commas, to which webhooks may lead: `host` or `host:port`; empty means none."""
     audit_roots_file: Path | None = None
@@ -56,7 +59,10 @@ class Settings:
 
 
 def keys_folder_of(settings: Settings) -> Path:
-    """Where the signing keys of an installation are."""
+    """The folder of an installation's signing keys, whether it exists or not.
+
+    As chosen, else `<file>.keys` beside a SQLite store, else `mpi-keys` in the working folder.
+    """
     if settings.keys_folder is not None:
         return settings.keys_folder
     kind, _, path = settings.database_url.partition(":///")
@@ -64,19 +70,24 @@ def keys_folder_of(settings: Settings) -> Path:
 
 
 def listed(texts: str) -> tuple[str, ...]:
-    """The members of a setting that holds several, with commas."""
+    """The members of a setting that holds several, with commas: in order, trimmed, perhaps none."""
     return tuple(each.strip() for each in texts.split(",") if each.strip())
 
 
 def read_settings(
     folder: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Settings:
-    """Settings from `mpi.toml` in the working folder, overridden by `MPI_*` variables.
+    """Settings from `mpi.toml` in a folder, overridden by `MPI_*` variables.
 
     Variables that are no setting are left alone: other programs use the same prefix.
 
+    Args:
+        folder: The working folder if None; the file may be missing.
+        environment: Name -> text; the process's own if None. An empty text counts as not set.
+
     Raises:
-        InvalidSettings: If the file is no TOML or a setting is unknown or of the wrong kind.
+        InvalidSettings: If the file is no TOML, or a setting is unknown, of the wrong kind or at
+            odds with another.
     """
     path = (folder or Path.cwd()) / SETTINGS_FILE
     chosen = read_toml(path) if path.exists() else {}
@@ -94,7 +105,11 @@ def read_settings(
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The content of a TOML file; a wrong one raises InvalidSettings with its name."""
+    """The tables of a TOML file, which must be UTF-8.
+
+    Raises:
+        InvalidSettings: If it cannot be read or is no TOML; the sentence names the file.
+    """
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:

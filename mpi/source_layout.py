@@ -27,7 +27,10 @@ _MINUTES: Final = r"(?P<minute>[0-9]{2})"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentifierDomain:
-    """Where a source's local ids are unique: its URI, and what people there call such a number."""
+    """Where a source's local ids are unique: its URI, and what people there call such a number.
+
+    A FHIR `Identifier.system` or an HL7 v2 assigning authority is such a domain.
+    """
 
     uri: str
     kind: str
@@ -40,7 +43,9 @@ class FileLayout:
     format: str
     """`csv`, `ndjson` or `parquet`; also the ending of the file's name."""
     encoding: str = "utf-8"
+    """A superset of ASCII; NDJSON and Parquet are always UTF-8."""
     delimiter: str = ","
+    """Of CSV (RFC 4180): one ASCII character."""
     empty: frozenset[str] = frozenset()
     """Texts that stand for no value, exactly as written."""
     ignored: frozenset[str] = frozenset()
@@ -81,8 +86,11 @@ class PartLayout:
     """One previous name, previous address or related person; with `each`, one for each element."""
 
     each: str | None = None
+    """Path to a list: then one part for each of its elements."""
     where: Mapping[str, str] = field(default_factory=dict)
+    """Of these elements only those with these values."""
     fields: Mapping[str, ValueLayout]
+    """Field of the part -> where its text comes from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +103,18 @@ class RowLayout:
     zone: str = "UTC"
     """Time zone of an event time that does not say its own."""
     sequence: ValueLayout | None = None
+    """The source's own order among versions of one instant; all are 0 without it."""
     entered_in_error: ValueLayout | None = None
+    """Says that the source takes the version back, where its text is one of `error_values`."""
     error_values: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSystem:
-    """A sending organisation's system, as its mapping file describes it; picklable."""
+    """A sending organisation's system, as its mapping file describes it; picklable.
+
+    `ods_code` is its organisation's code of the NHS Organisation Data Service.
+    """
 
     name: str
     display: str
@@ -122,11 +135,14 @@ class SourceSystem:
 def date_pattern(date_format: str) -> str:
     """The regular expression of a format such as `DD/MM/YYYY HH:MM`, its parts as named groups.
 
+    The groups are `year`, `month` or `month_name`, `day`, `hour`, `minute` and `second`, as far as
+    the format has them.
+
     Tokens: YYYY, MM or M, Mon (Jan), DD or D, HH, SS; MM after HH means minutes. Years have four
     digits, because two do not say which century, and people live longer than one.
 
     Raises:
-        ValueError: If the format has other letters, or no year.
+        ValueError: If the format has other letters, no year, or a part twice.
     """
     pattern, hour_seen = "", False
     at = 0

@@ -11,6 +11,7 @@ from mpi.storage.clients import find_client
 from mpi.storage.unit_of_work import writing
 
 ORGANISATION = "J81001"
+USER = {"X-User-Id": "nurse@j81001", "X-User-Role": "R8001", "X-User-Organisation": "J81001"}
 
 
 def headers_of(
@@ -18,7 +19,7 @@ def headers_of(
 ) -> dict[str, str]:
     """The headers of a client of these roles, registered with the application's store."""
     token = token_of(app, *roles, organisation=organisation, sources=sources)
-    return {"Authorization": f"Bearer {token}"}
+    return {"Authorization": f"Bearer {token}"} | (USER if Role.VIEW in roles else {})
 
 
 def client_id(*roles: Role, organisation: str = ORGANISATION, sources: tuple[str, ...] = ()) -> str:

@@ -72,11 +72,14 @@ class PostgresqlServer:
 
 
 @contextlib.contextmanager
-def postgresql_server(*, is_durable: bool = False) -> Iterator[PostgresqlServer]:
+def postgresql_server(
+    *, is_durable: bool = False, connections_max: int = 100
+) -> Iterator[PostgresqlServer]:
     """A server with an empty cluster, stopped and deleted at the end.
 
     Args:
         is_durable: Keep the settings under which a crash loses nothing.
+        connections_max: That may be open at a time, of a server of installed binaries.
     """
     folder = Path(tempfile.mkdtemp(prefix="mpi-postgresql-"))
     try:
@@ -84,7 +87,8 @@ def postgresql_server(*, is_durable: bool = False) -> Iterator[PostgresqlServer]
         if binaries is None:
             yield from _embedded(folder)
         else:
-            yield from _installed(binaries, folder, () if is_durable else _HASTY)
+            settings = (f"max_connections={connections_max}", *(() if is_durable else _HASTY))
+            yield from _installed(binaries, folder, settings)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

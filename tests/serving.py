@@ -18,13 +18,19 @@ ATTEMPTS_MAX = 400
 
 @contextmanager
 def serving(
-    settings: dict[str, str], *words: str
+    settings: dict[str, str], *words: str, first: str = ""
 ) -> Iterator[tuple[subprocess.Popen[str], str, dict[str, str]]]:
-    """The process, its address and the headers with the token that it prints, once it answers."""
+    """The process, its address and the headers with the token that it prints, once it answers.
+
+    Args:
+        settings: Of its environment.
+        words: Options of `mpi serve`.
+        first: Python that it runs before anything of its own.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-c", START, "serve", "--port", str(port), *words]
+    command = [sys.executable, "-c", f"{first}\n{START}", "serve", "--port", str(port), *words]
     with subprocess.Popen(
         command,
         env=os.environ | settings,
@@ -40,6 +46,16 @@ def serving(
             yield process, f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {token}"}
         finally:
             process.terminate()
+
+
+def run_command(settings: dict[str, str], *words: str) -> str:
+    """What an `mpi` command prints, which must succeed."""
+    command = [sys.executable, "-c", START, *words]
+    ran = subprocess.run(
+        command, env=os.environ | settings, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
 
 
 def await_answer(address: str) -> None:

@@ -24,11 +24,13 @@ from mpi.services.history import person_history, record_history
 router = APIRouter(tags=["history"])
 
 WAIT_S_MAX: Final = 30
+"""Seconds that a follower may ask to be kept waiting for a first event."""
 POLL_S: Final = 0.25
+"""Seconds between two looks while one waits."""
 
 
 class EventView(BaseModel):
-    """One identity event: ids and reasons, never demographics."""
+    """One identity event: ids and reasons, never demographics. Instants are in UTC."""
 
     sequence: int | None = Field(description="Place in the feed; null until it is published.")
     type: EventType
@@ -46,14 +48,17 @@ class EventView(BaseModel):
 
 
 class ChangesResponse(BaseModel):
-    """Events in order, without a gap."""
+    """Events in order of `sequence`, without a gap; none if there are no newer ones."""
 
     events: list[EventView]
     next_after: int = Field(description="Ask for what comes after it next.")
 
 
 class LinkView(BaseModel):
-    """That a record belonged to a person, and when; `valid_to` is null while it does."""
+    """That a record belonged to a person, and when; `valid_to` is null while it does.
+
+    Weights are in bits: log2 odds, of the heaviest edge to another of the person's records.
+    """
 
     record: str
     person_id: str
@@ -64,7 +69,7 @@ class LinkView(BaseModel):
 
 
 class PersonHistoryResponse(BaseModel):
-    """What happened to an id, in use or not."""
+    """What happened to an id, in use or not; the oldest first."""
 
     person_id: str
     state: str = Field(description="`live`, `retired` or `closed`.")
@@ -76,7 +81,7 @@ class PersonHistoryResponse(BaseModel):
 
 
 class VersionView(BaseModel):
-    """One thing that a source said, and what it counts for today."""
+    """One thing that a source said, and what it counts for today; `content` as it was sent."""
 
     version: str
     event_at: datetime
@@ -107,7 +112,10 @@ async def list_changes(
         int, Query(ge=0, le=WAIT_S_MAX, description="How long to wait for a first event.")
     ] = 0,
 ) -> Response:
-    """Every identity event once, in order and without a gap: keep copies up to date by it."""
+    """Every identity event once, in order and without a gap: keep copies up to date by it.
+
+    None is an answer too, at once or after `wait_s` seconds.
+    """
     clock = asyncio.get_running_loop()
     deadline = clock.time() + wait_s
     while True:
@@ -125,7 +133,10 @@ def read_person_history(
     after: Annotated[int, Query(ge=0, le=NUMBER_MAX)] = 0,
     limit: Limit = PAGE_ITEMS_MAX,
 ) -> Response:
-    """What happened to a person: its records over time, and every event."""
+    """What happened to a person: its records over time, and every event, the oldest first.
+
+    The id does not lead on. 404 if nobody ever had it.
+    """
     asked = parse_person_id(person_id)
     answer = service.ask("read_person_history", recipient, person_history, asked, after, limit)
     return json_response(answer)
@@ -136,5 +147,8 @@ def read_person_history(
     responses={200: {"model": RecordHistoryResponse}},
 )
 def read_record_history(key: KeyInPath, service: Served, recipient: Told) -> Response:
-    """What a source said about a record over time, and whose it was."""
+    """What a source said about a record over time, and whose it was.
+
+    404 if it never said anything.
+    """
     return json_response(service.ask("read_record_history", recipient, record_history, key))

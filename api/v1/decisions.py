@@ -58,11 +58,12 @@ class NumbersBody(BaseModel):
     )
 
     def wrong_keys(self) -> tuple[RecordKey, ...]:
+        """The keys of `wrong_numbers`, in order. Raises InvalidIdentifier."""
         return tuple(map(parse_record_key, self.wrong_numbers))
 
 
 class TaskReference(BaseModel):
-    """A task as it was shown."""
+    """A task as it was shown: its number and its revision then."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -70,6 +71,7 @@ class TaskReference(BaseModel):
     revision: int = Field(ge=1, le=NUMBER_MAX)
 
     def to_domain(self) -> AnsweredTask:
+        """The same as the services know it."""
         return AnsweredTask(number=self.task, revision=self.revision)
 
 
@@ -103,6 +105,11 @@ class DecisionBody(NumbersBody):
     answers: TaskReference | None = Field(None, description="The task that this settles.")
 
     def to_domain(self) -> Proposal:
+        """The same as the services know it.
+
+        Raises:
+            InvalidIdentifier: If a key or id is malformed.
+        """
         return Proposal(
             kind=self.kind,
             left=_named(self.left),
@@ -134,6 +141,11 @@ class VerdictBody(BaseModel):
     answers: TaskReference | None = None
 
     def to_domain(self) -> Verdict:
+        """The same as the services know it.
+
+        Raises:
+            InvalidIdentifier: If the record's key is malformed.
+        """
         return Verdict(
             record=parse_record_key(self.record),
             version=self.version,
@@ -168,7 +180,7 @@ class RetractionBody(BaseModel):
 
 
 class DecidedResponse(BaseModel):
-    """What it did to whom, or would do; ids only."""
+    """What it did to whom, or would do; ids only. Records are `source:local_id`, in order."""
 
     decision: int = Field(description="Its number; 0 in a preview.")
     evidence_digest: str | None = Field(description="Of what there was to see.")
@@ -180,7 +192,11 @@ class DecidedResponse(BaseModel):
 
 
 class DecisionResponse(BaseModel):
-    """A decision, in force or taken back."""
+    """A decision, in force or taken back; instants in ISO 8601.
+
+    Records are `source:local_id`, in order. What begins with `retract` is null while it is in
+    force.
+    """
 
     decision: int
     kind: DecisionKind = Field(
@@ -214,13 +230,17 @@ DECIDED: Final[dict[int | str, dict[str, Any]]] = {200: {"model": DecidedRespons
 
 @router.post("/decisions", responses=DECIDED)
 def decide(said: DecisionBody, service: Served, recipient: Told) -> Response:
-    """The same person, or different people: outranks every weight until it is retracted."""
+    """The same person, or different people: outranks every weight until it is retracted.
+
+    404 if what is named does not exist. 409 if a decision in force says the opposite, or persons,
+    evidence or task are not what the steward saw.
+    """
     return _decided(service, recipient, said.to_domain())
 
 
 @router.post("/decisions:preview", responses=DECIDED)
 def preview_decision(said: DecisionBody, service: Served, recipient: Told) -> Response:
-    """What that decision would do."""
+    """What that decision would do, or the error with which it would be refused; changes nothing."""
     return _decided(service, recipient, said.to_domain(), is_preview=True)
 
 
@@ -231,14 +251,17 @@ def list_decisions(
     after: Annotated[int, Query(ge=0, le=NUMBER_MAX)] = 0,
     limit: Limit = PAGE_ITEMS_MAX,
 ) -> Response:
-    """All decisions, retracted ones too, the first first."""
+    """All decisions, retracted ones too, the first first.
+
+    `after` is 0, or `next_after` of the page before.
+    """
     answer = service.ask("list_decisions", recipient, read_decisions, after, limit)
     return json_response(answer)
 
 
 @router.get("/decisions/{number:int}", responses={200: {"model": DecisionResponse}})
 def read_decision(number: Number, service: Served, recipient: Told) -> Response:
-    """One decision."""
+    """One decision, in force or retracted. 404 if there is none of this number."""
     return json_response(service.ask("read_decision", recipient, look_up_decision, number))
 
 
@@ -246,7 +269,10 @@ def read_decision(number: Number, service: Served, recipient: Told) -> Response:
 def retract_decision(
     number: Number, said: RetractionBody, service: Served, recipient: Told
 ) -> Response:
-    """Take a decision back: groups, ids and golden records are what they are without it."""
+    """Take a decision back: groups, ids and golden records are what they are without it.
+
+    404 if there is none of this number, 409 if it was retracted before.
+    """
     return json_response(service.act(retract, number, said.reason, recipient))
 
 
@@ -254,19 +280,23 @@ def retract_decision(
 def preview_retraction(
     number: Number, said: RetractionBody, service: Served, recipient: Told
 ) -> Response:
-    """What retracting it would do."""
+    """What retracting it would do, or the error with which it would be refused; changes nothing."""
     return json_response(service.act(retract, number, said.reason, recipient, is_preview=True))
 
 
 @router.post("/verdicts", responses=DECIDED)
 def judge_version(said: VerdictBody, service: Served, recipient: Told) -> Response:
-    """A held version is a correction, or another human's: then what came before does not count."""
+    """A held version is a correction, or another human's: then what came before does not count.
+
+    404 if there is no such record or version. 409 if it is not held back, or the task is not what
+    the steward saw.
+    """
     return json_response(service.act(take_verdict, said.to_domain(), recipient))
 
 
 @router.post("/verdicts:preview", responses=DECIDED)
 def preview_verdict(said: VerdictBody, service: Served, recipient: Told) -> Response:
-    """What that verdict would do."""
+    """What that verdict would do, or the error with which it would be refused; changes nothing."""
     return json_response(service.act(take_verdict, said.to_domain(), recipient, is_preview=True))
 
 
@@ -274,7 +304,11 @@ def preview_verdict(said: VerdictBody, service: Served, recipient: Told) -> Resp
 def merge_persons(
     person_id: str, said: MergePersonsBody, service: Served, recipient: Told
 ) -> Response:
-    """Two persons are one: a decision *same* about all their records."""
+    """Two persons are one: a decision *same* about all their records.
+
+    404 and 409 as for a decision; 422 if they hold two trusted NHS numbers and the body does not
+    say which of them is right.
+    """
     proposal = Proposal(
         kind=DecisionKind.SAME,
         left=(parse_person_id(person_id),),
@@ -290,7 +324,10 @@ def merge_persons(
 def split_person(
     person_id: str, said: SplitPersonBody, service: Served, recipient: Told
 ) -> Response:
-    """Some records are another human's: a decision *different* between them and the others."""
+    """Some records are another human's: a decision *different* between them and the others.
+
+    404 and 409 as for a decision; 422 unless the records are the person's, and not all of them.
+    """
     parted = tuple(map(parse_record_key, said.records))
     proposal = Proposal(
         kind=DecisionKind.DIFFERENT,

@@ -23,6 +23,7 @@ def list_disclosures(person_id: PersonIdInPath, service: Served, recipient: Told
     """Who saw this person's records, under whatever id they were shown, the latest first.
 
     Followed by the record versions that were shown, so it is right after merges and splits too.
+    404 if nobody ever had the id.
     """
     events = service.who_saw(parse_person_id(person_id), recipient)
     return json_response({"disclosures": [disclosure_view(event) for event in events]})

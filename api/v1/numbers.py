@@ -18,7 +18,7 @@ router = APIRouter(prefix="/nhs-numbers", tags=["nhs numbers"])
 
 
 class NumberBody(BaseModel):
-    """A number."""
+    """An NHS number."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -26,7 +26,7 @@ class NumberBody(BaseModel):
 
 
 class NumberStatementBody(NumberBody):
-    """What is said of a number."""
+    """What is said of an NHS number."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -44,22 +44,29 @@ class NumberStatementBody(NumberBody):
     successor: Text | None = Field(None, description="Of a superseded number.")
 
     def to_domain(self) -> NumberStatement:
+        """The same as the services know it; whether the numbers are any is judged there."""
         return NumberStatement(**self.model_dump())
 
 
 @router.post(":state", responses=DECIDED)
 def state_nhs_number(said: NumberStatementBody, service: Served, recipient: Told) -> Response:
-    """A number is disputed or superseded: every record with it is judged anew."""
+    """A number is disputed or superseded: every record with it is judged anew.
+
+    Saying the same again changes nothing. 409 if something else is in force about it.
+    """
     return json_response(service.act(state_number, said.to_domain(), recipient))
 
 
 @router.post(":preview", responses=DECIDED)
 def preview_nhs_number(said: NumberStatementBody, service: Served, recipient: Told) -> Response:
-    """What saying so would do."""
+    """What saying so would do, or the error with which it would be refused; changes nothing."""
     return json_response(service.act(state_number, said.to_domain(), recipient, is_preview=True))
 
 
 @router.post(":retract", responses=DECIDED)
 def retract_nhs_number(said: NumberBody, service: Served, recipient: Told) -> Response:
-    """Take back what is in force about a number."""
+    """Take back what is in force about a number.
+
+    404 if nothing is, 409 if it is part of a decision, with which it is retracted.
+    """
     return json_response(service.act(retract_number, said.nhs_number, recipient))

@@ -54,7 +54,7 @@ _DESCRIBED: Final[dict[str, Any]] = {
 
 
 class PreviousNameBody(BaseModel):
-    """A name that the person had, or also uses."""
+    """A name that the person had, or also uses, as the source wrote it; `until` when it ceased."""
 
     given_name: SourceText | None = None
     family_name: SourceText | None = None
@@ -65,7 +65,7 @@ class PreviousNameBody(BaseModel):
 
 
 class PreviousAddressBody(BaseModel):
-    """An address that the person has left, or also uses."""
+    """An address that the person has left, or also uses, as the source wrote it."""
 
     address: SourceText | None = None
     town: SourceText | None = None
@@ -84,7 +84,8 @@ class RelatedPersonBody(BaseModel):
 class StatementBody(BaseModel):
     """One version of a record: as much as the source knows, every text as it was written.
 
-    Whatever is left out, null or empty is unknown. Fields that are not listed are refused.
+    Whatever is left out, null or empty is unknown. Fields that are not listed are refused. Dates
+    may be in any form; ISO 8601 leaves nothing to be guessed.
     """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_DESCRIBED]})
@@ -125,7 +126,7 @@ class StatementBody(BaseModel):
 
 
 class KeyedStatementBody(StatementBody):
-    """The same, naming its record."""
+    """A statement that names its record."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -142,13 +143,13 @@ class KeyedStatementBody(StatementBody):
 
 
 class BatchBody(BaseModel):
-    """Up to 1,000 statements."""
+    """Up to 1,000 statements, each about any record of the client's own sources."""
 
     records: list[KeyedStatementBody]
 
 
 class RegisteredResponse(BaseModel):
-    """What became of what was said."""
+    """What became of what was said; the weight is in bits: log2 odds that two are one human's."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -188,7 +189,7 @@ class RegisteredResponse(BaseModel):
 
 
 class BatchResult(BaseModel):
-    """One of the two."""
+    """One of the two: what became of the statement, or why it was refused."""
 
     registered: RegisteredResponse | None = None
     problem: Problem | None = None
@@ -208,7 +209,7 @@ class MergeBody(BaseModel):
     into: Text = Field(description="Local id of another record of the same source.")
 
 
-def record_key(
+async def record_key(
     source: Annotated[str, Path(description="The source system, as its mapping names it.")],
     local_id: Annotated[
         str, Path(description="The source's own id; percent-encode `/`, `?`, `#` and `%`.")
@@ -236,7 +237,7 @@ _RECORD: Final = "/sources/{source}/records/{local_id:path}"
 
 @router.get(_RECORD, responses={200: {"model": RecordResponse}})
 def read_source_record(key: KeyInPath, service: Served, recipient: Told) -> Response:
-    """One source record: what it says now, and whose it is."""
+    """One source record: what it says now, and whose it is. 404 if nothing was ever said of it."""
     answer = service.ask("read_source_record", recipient, read_record, key)
     return json_response(record_view(answer))
 
@@ -254,7 +255,8 @@ def register_record(
 ) -> Response:
     """A source says something about a record; who is one person follows. Answered once durable.
 
-    Saying the same again changes nothing, so whatever got no answer can be sent again.
+    Saying the same again changes nothing, so whatever got no answer can be sent again. 409 if the
+    Idempotency-Key was used for another message.
     """
     statement = read_statement(told, key=key, request_key=checked_request_key(idempotency_key))
     return json_response(service.act(register, statement, recipient))
@@ -268,7 +270,10 @@ def delete_record(
     event_at: EventAt = None,
     sequence: Annotated[int, Query(description="As in a statement.")] = 0,
 ) -> Response:
-    """The source deleted a record. What it says of a later time brings the record back."""
+    """The source deleted a record. What it says of a later time brings the record back.
+
+    404 if nothing was ever said of it.
+    """
     at = service.clock.now() if event_at is None else parse_instant(event_at, field="event_at")
     order = checked_sequence(sequence)
     return json_response(service.act(delete, key, recipient, event_at=at, sequence=order))
@@ -276,14 +281,20 @@ def delete_record(
 
 @router.post(f"{_RECORD}:merge", responses=_REGISTERED)
 def merge_record(key: KeyInPath, merge: MergeBody, service: Served, recipient: Told) -> Response:
-    """The source merged this record into another of its own; either may be unknown yet."""
+    """The source merged this record into another of its own; either may be unknown yet.
+
+    409 if it was merged into another one before, or that one into it.
+    """
     survivor = checked_record_key(key.source, merge.into)
     return json_response(service.act(merge_records, key, survivor, recipient))
 
 
 @router.post(f"{_RECORD}:unmerge", responses=_REGISTERED)
 def take_merge_back(key: KeyInPath, service: Served, recipient: Told) -> Response:
-    """The source took a merge back: the record lives by its own versions again."""
+    """The source took a merge back: the record lives by its own versions again.
+
+    404 if nothing was ever said of it, 409 if it is not merged.
+    """
     return json_response(service.act(unmerge_record, key, recipient))
 
 
@@ -296,7 +307,8 @@ def register_batch(
 ) -> Response:
     """Up to 1,000 statements, each registered or refused by itself; a result for each, in order.
 
-    If the store failed for all of them, the answer is 503 and all can be sent again.
+    If the store failed for all of them, the status is 503 and all can be sent again; it is 422 if
+    the body is no such list.
     """
     results = service.act(
         register_all, _records_in(batch), recipient, may_state=permit.allows_source

@@ -64,7 +64,10 @@ AsOf = Annotated[
 
 @router.post("/resolve", tags=["resolve"], responses={200: {"model": ResolveResponse}})
 def resolve(asked: ResolveRequest, service: Served, recipient: Told) -> Response:
-    """Who is this? By NHS number, source record, person id or demographics; changes nothing."""
+    """Who is this? By NHS number, source record, person id or demographics; changes nothing.
+
+    Nobody is an answer too. 404 for a record or person id that never was.
+    """
     if asked.nhs_number is not None:
         answer = service.ask(
             "resolve_by_nhs_number", recipient, resolve_by_nhs_number, asked.nhs_number
@@ -86,7 +89,10 @@ def resolve(asked: ResolveRequest, service: Served, recipient: Told) -> Response
 
 @router.post("/explain", tags=["resolve"], responses={200: {"model": ExplainResponse}})
 def explain(asked: ExplainRequest, service: Served, recipient: Told) -> Response:
-    """Why are two live records one person's, or not? The evidence sums to the weight exactly."""
+    """Why are two live records one person's, or not? The evidence sums to the weight exactly.
+
+    Weights are in bits. 404 if one of them is not live.
+    """
     left, right = parse_record_key(asked.left), parse_record_key(asked.right)
     answer = service.ask("explain", recipient, explain_records, left, right)
     return json_response(explained_view(answer))
@@ -102,7 +108,8 @@ def read_person(
 ) -> Response:
     """The golden record of a person; an id no longer in use leads to who holds its records.
 
-    With `as_of`, what the index knew of this very id then; see `PersonThenResponse`.
+    With `as_of`, what the index knew of this very id then; see `PersonThenResponse`. 404 if nobody
+    ever had the id.
     """
     asked = parse_person_id(person_id)
     if as_of is not None:
@@ -120,7 +127,10 @@ def read_person(
 def list_person_records(
     person_id: PersonIdInPath, service: Served, recipient: Told, as_of: AsOf = None
 ) -> Response:
-    """Where a person has records, or had some at an instant."""
+    """Where a person has records, or had some at an instant; by source and local id.
+
+    Without `as_of` an id no longer in use leads on. 404 if nobody ever had it.
+    """
     asked = parse_person_id(person_id)
     if as_of is not None:
         at = parse_instant(as_of, field="as_of")

@@ -83,7 +83,10 @@ class ResolveRequest(BaseModel):
 
 
 class ExplanationStepView(BaseModel):
-    """What one comparison adds."""
+    """What one comparison adds, in bits: its level's weight and an adjustment for a rare value.
+
+    `running_bits` is the sum so far, the prior included.
+    """
 
     comparison: str
     level: str
@@ -107,7 +110,10 @@ class ExplainRequest(BaseModel):
 
 
 class ExplainResponse(BaseModel):
-    """The evidence for and against two records being one person's."""
+    """The evidence for and against two records being one person's; all weights are in bits.
+
+    Source: Fellegi and Sunter (1969): log2 odds, of which each comparison adds its part.
+    """
 
     left: str
     right: str
@@ -122,7 +128,10 @@ class ExplainResponse(BaseModel):
 
 
 class EvidenceView(BaseModel):
-    """Why a person answers a question asked by demographics."""
+    """Why a person answers a question asked by demographics.
+
+    The weight w is in bits; `match_probability`, 2^w / (1 + 2^w), is the same for display.
+    """
 
     grade: Grade
     match_weight_bits: float
@@ -143,7 +152,10 @@ PARTED: Final[Any] = Field(
 
 
 class PersonView(BaseModel):
-    """One live person with the golden record."""
+    """One live person with the golden record.
+
+    That is field -> value, record, version and rule, or a list of these.
+    """
 
     person_id: str = Field(examples=[PERSON_ID_EXAMPLE])
     recently_parted_from: list[str] = PARTED
@@ -176,7 +188,10 @@ class PersonResponse(BaseModel):
 
 
 class PersonThenResponse(BaseModel):
-    """A person as the index knew it at an instant; without records if it had none then."""
+    """A person as the index knew it at an instant; without records if it had none then.
+
+    Records are `source:local_id`, in order.
+    """
 
     person_id: str
     as_of: datetime
@@ -185,7 +200,7 @@ class PersonThenResponse(BaseModel):
 
 
 class CrossReferenceView(BaseModel):
-    """One source record of a person."""
+    """One source record of a person; the weight, in bits, is of its heaviest edge to another."""
 
     source: str
     local_id: str
@@ -196,7 +211,7 @@ class CrossReferenceView(BaseModel):
 
 
 class CrossReferencesResponse(BaseModel):
-    """Where a person has records."""
+    """Where a person has records, by source and local id; nowhere if the id is closed."""
 
     person_id: str
     asked_id: str | None
@@ -204,7 +219,11 @@ class CrossReferencesResponse(BaseModel):
 
 
 class RecordResponse(BaseModel):
-    """One source record: what it says now, and whose it is."""
+    """One source record: what it says now, and whose it is.
+
+    `state` is `live`, `retired` or `merged`; `content` is empty and `person_id` null unless it
+    lives.
+    """
 
     source: str
     local_id: str
@@ -216,14 +235,14 @@ class RecordResponse(BaseModel):
 
 
 class FieldProblem(BaseModel):
-    """One wrong field."""
+    """One wrong field, as a path with dots, and the rule that it breaks; never the value."""
 
     field: str
     rule: str
 
 
 class Problem(BaseModel):
-    """Problem details (RFC 9457)."""
+    """Problem details (RFC 9457): `type` names the kind for programs, `detail` is one sentence."""
 
     type: str
     title: str
@@ -232,12 +251,21 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = []
 
 
+class UserView(BaseModel):
+    """On whose behalf a client asked, as the client named them."""
+
+    id: str
+    role: str
+    organisation: str = Field(description="ODS code.")
+
+
 class Disclosure(BaseModel):
     """One time that a person's records were shown, or that something was done about them."""
 
     recorded_at: datetime
     actor: str = Field(description="The client, command or source system.")
     organisation: str | None = Field(description="ODS code of the client's organisation.")
+    user: UserView | None = None
     purpose: str
     action: str
     person_id: str | None = Field(description="The id under which they were shown then.")
@@ -247,6 +275,9 @@ class Disclosure(BaseModel):
 
 
 class DisclosuresResponse(BaseModel):
-    """Who saw a person, the latest first; at most 1,000."""
+    """Who saw a person, the latest first.
+
+    At most 1,000 times that records were shown, and 1,000 times that something was done.
+    """
 
     disclosures: list[Disclosure]

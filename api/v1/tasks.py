@@ -34,14 +34,14 @@ _CURSOR: Final = re.compile(r"([0-9]{1,4})-([0-9]{1,18})")
 
 
 class ListedTaskView(BaseModel):
-    """A question for a steward."""
+    """A question for a steward; weights are in bits, instants in UTC."""
 
     task: int
     type: TaskType
     state: TaskState = Field(
         description="A claim that ran out and a parking that is over count as `open`."
     )
-    priority: int = Field(description="0 (can wait) to 100.")
+    priority: int = Field(description="0 (can wait) to 99.")
     match_weight_bits: float = Field(description="Of the heaviest edge that asks.")
     reason: str
     revision: int = Field(description="Goes back with the answer.")
@@ -78,7 +78,7 @@ class HeldView(BaseModel):
 
 
 class TaskResponse(ListedTaskView):
-    """A task with all there is to see."""
+    """A task with all there is to see; records in order of registration."""
 
     closed_at: datetime | None
     decision: int | None
@@ -154,7 +154,10 @@ def list_tasks(
     cursor: Annotated[str | None, Query()] = None,
     limit: Limit = PAGE_ITEMS_MAX,
 ) -> Response:
-    """The work list."""
+    """The work list: tasks that are not closed, most urgent first, then oldest first.
+
+    Status 422 if `cursor` is not the `next_cursor` of a page.
+    """
     wanted = TaskFilter(
         type=type, state=state, source=source, claimed_by=recipient.actor if mine else None
     )
@@ -168,27 +171,36 @@ def list_tasks(
 
 @router.get("/{number:int}", responses=_TASK)
 def read_task(number: Number, service: Served, recipient: Told) -> Response:
-    """One task: the records of both sides, what speaks for and against them, what can be said."""
+    """One task: the records of both sides, what speaks for and against them, what can be said.
+
+    404 if there is none of this number.
+    """
     return _shown(number, service, recipient)
 
 
 @router.post("/{number:int}:claim", responses=_TASK)
 def claim_task(number: Number, service: Served, recipient: Told) -> Response:
-    """Work on a task for 15 minutes; claiming again prolongs that."""
+    """Work on a task for 15 minutes; claiming again prolongs that.
+
+    409 if it is closed, or somebody else works on it.
+    """
     service.act(task_work.claim, number, recipient)
     return _shown(number, service, recipient)
 
 
 @router.post("/{number:int}:release", responses=_TASK)
 def release_task(number: Number, service: Served, recipient: Told) -> Response:
-    """Give it back to the list."""
+    """Give it back to the list. 409 if it is closed, or somebody else works on it."""
     service.act(task_work.release, number, recipient)
     return _shown(number, service, recipient)
 
 
 @router.post("/{number:int}:park", responses=_TASK)
 def park_task(number: Number, said: ParkBody, service: Served, recipient: Told) -> Response:
-    """Put it aside until an instant."""
+    """Put it aside until an instant, a year ahead at most.
+
+    409 if it is closed, or somebody else works on it.
+    """
     until = parse_instant(said.until, field="until")
     service.act(task_work.park, number, recipient, until=until)
     return _shown(number, service, recipient)
@@ -196,7 +208,10 @@ def park_task(number: Number, said: ParkBody, service: Served, recipient: Told) 
 
 @router.post("/{number:int}:note", responses=_TASK)
 def note_task(number: Number, said: NoteBody, service: Served, recipient: Told) -> Response:
-    """Close it without a decision: seen, and nothing is to be done about these records."""
+    """Close it without a decision: seen, and nothing is to be done about these records.
+
+    409 if it is not what the steward saw, is closed, or somebody else works on it.
+    """
     answered = AnsweredTask(number=number, revision=said.revision)
     service.act(task_work.note, answered, recipient)
     return _shown(number, service, recipient)
@@ -204,13 +219,17 @@ def note_task(number: Number, said: NoteBody, service: Served, recipient: Told) 
 
 @router.post("/{number:int}:decide", responses=DECIDED)
 def decide_task(number: Number, said: ReplyBody, service: Served, recipient: Told) -> Response:
-    """Answer it: same or different people, a correction or another human."""
+    """Answer it: same or different people, a correction or another human.
+
+    409 if the task or its evidence is not what the steward saw, or a decision in force says the
+    opposite.
+    """
     return json_response(service.act(task_work.reply_to_task, _reply(number, said), recipient))
 
 
 @router.post("/{number:int}:preview", responses=DECIDED)
 def preview_task(number: Number, said: ReplyBody, service: Served, recipient: Told) -> Response:
-    """What that answer would do."""
+    """What that answer would do, or the error with which it would be refused; changes nothing."""
     reply = _reply(number, said)
     return json_response(service.act(task_work.reply_to_task, reply, recipient, is_preview=True))
 

@@ -20,13 +20,16 @@ from mpi.services.answers import (
 
 
 def json_response(content: object) -> Response:
-    """Plain values and answers of services as JSON; a record's key is `source:local_id`."""
+    """Plain values and answers of services as JSON; a record's key is `source:local_id`.
+
+    Instants are in ISO 8601, in UTC with a `Z`.
+    """
     text = orjson.dumps(content, default=str, option=orjson.OPT_UTC_Z)
     return Response(text, media_type="application/json")
 
 
 def resolve_view(answer: Answer) -> dict[str, Any]:
-    """See `ResolveResponse`."""
+    """The fields of `ResolveResponse`."""
     return {
         "persons": [_person(person) for person in answer.persons],
         "is_complete": answer.is_complete,
@@ -37,7 +40,7 @@ def resolve_view(answer: Answer) -> dict[str, Any]:
 
 
 def person_view(answer: Answer) -> dict[str, Any]:
-    """See `PersonResponse`."""
+    """The fields of `PersonResponse`; of a closed id without a person."""
     person = None if answer.is_closed else answer.persons[0]
     return {
         "person_id": person and person.person_id,
@@ -51,7 +54,7 @@ def person_view(answer: Answer) -> dict[str, Any]:
 
 
 def cross_references_view(answer: CrossReferences) -> dict[str, Any]:
-    """See `CrossReferencesResponse`."""
+    """The fields of `CrossReferencesResponse`."""
     return {
         "person_id": answer.person_id,
         "asked_id": answer.asked_id,
@@ -70,7 +73,7 @@ def cross_references_view(answer: CrossReferences) -> dict[str, Any]:
 
 
 def record_view(answer: RecordAnswer) -> dict[str, Any]:
-    """See `RecordResponse`."""
+    """The fields of `RecordResponse`."""
     return {
         "source": answer.record.source,
         "local_id": answer.record.local_id,
@@ -83,7 +86,7 @@ def record_view(answer: RecordAnswer) -> dict[str, Any]:
 
 
 def explained_view(answer: PairExplanation) -> dict[str, Any]:
-    """See `ExplainResponse`."""
+    """The fields of `ExplainResponse`."""
     return {
         "left": answer.left,
         "right": answer.right,

@@ -32,7 +32,7 @@ CODES: Final = ("date_of_birth", "postcode", "phone", "nhs_number")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errors:
-    """Probability of each kind of error in one record; of kinds by field in each field."""
+    """Probability, 0..1, of each kind of error in one record; of kinds by field in each field."""
 
     key: float = 0.03
     ear: float = 0.02
@@ -108,14 +108,17 @@ def slip_of_key(text: str, chance: random.Random) -> str:
 
 
 def slip_of_ear(text: str, chance: random.Random) -> str:
+    """A sound written another way (`SOUNDS`); the text itself if none fits."""
     return _replaced(text, SOUNDS, chance)
 
 
 def misread(text: str, chance: random.Random) -> str:
+    """A letter, or two, read as another that looks alike (`LOOKS`); else the text itself."""
     return _replaced(text, LOOKS, chance)
 
 
 def misread_digit(text: str, chance: random.Random) -> str:
+    """A digit read as another that looks alike (`DIGIT_LOOKS`); else the text itself."""
     places = [at for at, digit in enumerate(text) if digit in DIGIT_LOOKS]
     if not places:
         return text

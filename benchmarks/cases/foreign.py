@@ -34,7 +34,7 @@ Copies = Callable[[random.Random], int]
 
 
 def one_or_two(share: float) -> Copies:
-    """A second record of so many people."""
+    """A second record of so many people: a share, 0..1."""
     return lambda chance: 1 + (chance.random() < share)
 
 
@@ -61,6 +61,7 @@ HEAVY: Final = Errors(
     key=0.10, ear=0.06, gap=0.06, moved=0.2, new_family=0.04, swapped_names=0.02, swapped_date=0.02,
     initial=0.03, wrong_sex=0.02,
 )  # fmt: skip
+"""Probabilities of errors, several times those of an ordinary file."""
 
 RECIPES: Final = (
     Recipe(name="american, one source", culture=AMERICAN),
@@ -133,6 +134,7 @@ RECIPES: Final = (
         columns=("family_name", "date_of_birth", "sex", "postcode", "address", "phone"),
     ),
 )  # fmt: skip
+"""All files, with their shares of duplicates and probabilities of errors where not the usual."""
 
 
 def foreign_file(recipe: Recipe, seed: int) -> LabelledFile:

@@ -23,7 +23,7 @@ PARTNER_DAYS: Final = 2_500
 TOWNS: Final = 60
 NAMES_CONSIDERED: Final = 200
 SIZES: Final = ((1, 2, 3, 4, 5), (0.35, 0.3, 0.15, 0.13, 0.07))
-"""People of a household and their shares."""
+"""People of a household, and the share of households of each size."""
 
 Row = dict[str, str]
 
@@ -96,12 +96,15 @@ class Town:
         }
 
     def phone(self) -> str:
+        """Ten digits at random."""
         return "".join(str(self.chance.randrange(10)) for _ in range(10))
 
     def given_name(self, sex: str) -> str:
+        """A name of a woman (`F`) or a man, as often as Faker gives it."""
         return str(self.fake.first_name_female() if sex == "F" else self.fake.first_name_male())
 
     def family_name(self) -> str:
+        """A family name as a man bears it; see `Culture.feminine`."""
         return str(self.fake.last_name_male())
 
     def _postcodes(self) -> list[str]:

@@ -15,19 +15,22 @@ STREAMED_ROWS: Final = 200_000
 
 
 def query(connection: duckdb.DuckDBPyConnection, sql: str, **parameters: Any) -> pa.Table:
-    """The rows of a SELECT with named parameters."""
+    """The rows of a SELECT with named parameters (`$name`), its columns as DuckDB types them."""
     return connection.sql(sql, params=parameters or None).to_arrow_table()
 
 
 def stream(
     connection: duckdb.DuckDBPyConnection, sql: str, **parameters: Any
 ) -> pa.RecordBatchReader:
-    """The same in pieces, for what is too long to be held twice; read it to its end at once."""
+    """The same rows in pieces of `STREAMED_ROWS`, for what is too long to be held twice.
+
+    Read it to its end before the connection is used for anything else.
+    """
     return connection.sql(sql, params=parameters or None).to_arrow_reader(STREAMED_ROWS)
 
 
 def make_table(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
-    """A table of these rows, in the place of one of the same name."""
+    """A table of these rows and columns, in the place of one of the same name."""
     connection.register("given_rows", rows)
     connection.execute(f"create or replace table {name} as select * from given_rows")
     connection.unregister("given_rows")
@@ -49,7 +52,11 @@ def count_rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
 def comparison_records(
     connection: duckdb.DuckDBPyConnection, condition: str
 ) -> Mapping[int, ComparisonRecord]:
-    """The comparison records of the table `records` for which an SQL condition holds."""
+    """The comparison records of the table `records` for which an SQL condition holds.
+
+    Returns:
+        Record number -> comparison record; all are held in memory.
+    """
     names = ", ".join(COMPARISON_FIELDS)
     rows = connection.execute(f"select record, {names} from records where {condition}").fetchall()
     return {row[0]: _comparison_record(row[1:]) for row in rows}

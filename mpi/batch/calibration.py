@@ -2,7 +2,7 @@
 
 Labels come from the NHS number: a pair of records that both hold a trusted one is a match if the
 numbers are equal. Its weight must leave the number's own comparison out, or it would prove itself.
-With synthetic people the truth serves as well. Source: data-quality.md of the project, section 4.
+With synthetic people the truth serves as well.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def calibration_table(
     """Predicted against observed shares of matches; bins without pairs are left out.
 
     Args:
-        weights: Match weights in bits, one a pair, prior included.
+        weights: Match weights in bits, one for each pair, prior included.
         labels: True where the pair is a match; as long as `weights`.
         bins: Edges of the bins in bits, ascending; what lies beyond makes two more bins.
 
@@ -70,7 +70,10 @@ def calibration_table(
 
 
 def probabilities(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """2^w / (1 + 2^w), without overflow at either end."""
+    """Match probabilities, one for each weight in bits: 2^w / (1 + 2^w).
+
+    Does not overflow at either end.
+    """
     share: npt.NDArray[np.float64] = 1 / (1 + np.exp2(-np.clip(weights, -1000, 1000)))
     return share
 

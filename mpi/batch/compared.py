@@ -53,7 +53,7 @@ an empty list as a missing value."""
 
 
 def add_list_macros(connection: duckdb.DuckDBPyConnection) -> None:
-    """Teach a connection `LIST_MACROS`."""
+    """Teach a connection `LIST_MACROS`; no table is touched."""
     for macro in LIST_MACROS:
         connection.execute(macro)
 
@@ -79,8 +79,13 @@ def read_told(
     _read(connection, {"mixed": "select distinct names from mixed_name"}, trust, workers)
 
 
+def list_uninformative(connection: duckdb.DuckDBPyConnection) -> None:
+    """The table `uninformative` (field, text), as `mpi.standardise.informative` would tell them."""
+    connection.execute(f"create or replace table uninformative as {_UNINFORMATIVE_SQL}")
+
+
 def drop_told(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give back the memory of what `read_told` made."""
+    """Drop the tables `told` and `part_<kind>` that `read_told` made: they take much memory."""
     for table in ("told", "mixed_name", *(f"part_{kind}" for kind in PARTS)):
         connection.execute(f"drop table {table}")
 
@@ -109,6 +114,22 @@ _TEXT_SQL: Final[Mapping[str, str]] = {
     "previous_homes": """select distinct to_json(previous_addresses)::varchar from told
         where len(previous_addresses) > 0""",
 }
+
+# A text says nothing if its part reads nothing in it.
+_UNINFORMATIVE_SQL: Final = " union all ".join(
+    f"select '{field}' as field, text from part_{kind} where {read} is null and text <> ''"
+    for field, kind, read in (
+        ("nhs_number", "nhs_number", "stated"),
+        ("given_name", "given", "names"),
+        ("family_name", "family", "names"),
+        ("date_of_birth", "born", "birth_date"),
+        ("sex", "sex", "value"),
+        ("address", "address", "value"),
+        ("postcode", "postcode", "value"),
+        ("phone", "phone", "numbers"),
+        ("email", "email", "value"),
+    )
+)
 
 # Names that cannot be put together from their fields: the place and the JSON text of them.
 _MIXED_SQL: Final = f"""
@@ -189,7 +210,10 @@ assert _COMPARED.keys() == set(COMPARED_COLUMNS)
 
 
 def compared_sql(condition: str) -> str:
-    """SELECT of place and `COMPARED_COLUMNS` of the versions of `told` that meet a condition."""
+    """SELECT of place and `COMPARED_COLUMNS` of the versions of `told` that meet a condition.
+
+    One row for each version; the condition is SQL over the columns of `told`.
+    """
     columns = ", ".join(f"{_COMPARED[name]} as {name}" for name in COMPARED_COLUMNS)
     return f"""select told.place, {columns}
         from (from told where {condition}) as told

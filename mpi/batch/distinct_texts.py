@@ -53,7 +53,10 @@ _Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One kind of text, what reads it, and the columns of what it reads."""
+    """One kind of text, what reads it, and the columns of what it reads.
+
+    `read` gives as many values as there are `columns`, in their order, and never raises.
+    """
 
     read: Callable[[str, NumberTrust], _Row]
     columns: Mapping[str, pa.DataType]
@@ -195,11 +198,12 @@ def read_parts(
         trust: Which NHS numbers are trusted, disputed and superseded.
         workers: Processes; 0 means one for each processor.
     """
-    jobs = [
+    # One after the other, as they are taken: all texts at once as Python's would fill memory.
+    jobs = (
         _Job(kind, of_kind.slice(start, TEXTS_AT_ONCE).to_pylist(), trust)
         for kind, of_kind in texts.items()
         for start in range(0, len(of_kind), TEXTS_AT_ONCE)
-    ]
+    )
     is_small = sum(map(len, texts.values())) < WORKERS_FROM_TEXTS
     yield from run_side_by_side(_read_texts, jobs, 1 if is_small else workers)
 

@@ -31,6 +31,9 @@ from mpi.linkage.splink_settings import (
     frequency_lookup_sql,
 )
 
+PAIRS_AT_ONCE: Final = 4_000_000
+"""Pairs scored in one go: bounds the memory for the columns of both their records."""
+
 
 @dataclass(frozen=True, slots=True)
 class CrowdedKey:
@@ -64,6 +67,15 @@ def find_edges(
     Also leaves `blocking_keys` (record, rule, key), `pair` (Splink's join keys) and `crowded` (see
     `make_pairs`) behind. Weights are rounded as `mpi.domain.links.rounded_bits` does; they reach
     `review_bits`, unless both records hold one trusted number: whose it is must be asked.
+
+    Args:
+        connection: Holds `records` with the fields of the comparisons; with a store also
+            `stored_edge` and `stored_crowded_key`.
+        model: Its comparisons, blocking rules and `review_bits`.
+        frequencies: Field -> value -> share of people, 0..1: those frozen with the model.
+        stop_list: The release's stop-listed keys.
+        has_store: See `make_pairs`.
+        progress: Told of each phase.
     """
     with progress.phase("find candidates", len(model.blocking) + 1) as phase:
         make_keys(connection, model.blocking, stop_list)
@@ -97,26 +109,33 @@ def make_keys(
     rules: tuple[BlockingRule, ...],
     stop_list: frozenset[int],
 ) -> None:
-    """The table `blocking_keys` of every record's keys."""
+    """The table `blocking_keys` (record, rule, key) of every record's keys."""
     connection.register("stopped", pa.table({"key": pa.array(sorted(stop_list), pa.int64())}))
     connection.execute("create or replace table stop_list as select * from stopped")
     connection.unregister("stopped")
+    names = ", ".join(f"'{rule.name}'" for rule in rules)
     connection.execute(
-        "create or replace table blocking_keys (record bigint, rule varchar, key bigint)"
+        f"create or replace table blocking_keys (record bigint, rule enum({names}), key bigint)"
     )
     for rule in rules:
         query = blocking_sql(rule, stop_list="stop_list" if stop_list else None)
-        connection.execute(f"insert into blocking_keys select distinct * from ({query})")
+        connection.execute(
+            f"insert into blocking_keys select record, '{rule.name}', key "
+            f"from (select distinct record, key from ({query}))"
+        )
 
 
 def make_pairs(
     connection: duckdb.DuckDBPyConnection, *, has_store: bool = False
 ) -> tuple[CrowdedKey, ...]:
-    """The table `pair` of distinct ordered pairs; the keys that were too crowded to join.
+    """The table `pair` (join_key_l, join_key_r) of distinct ordered pairs.
 
-    They are in the table `crowded` (key, rule, records_count) too. With a store, its
-    `stored_crowded_key` stay crowded, and pairs of its `stored_edge` that share one stay pairs:
-    a count never takes an edge away.
+    With a store, its `stored_crowded_key` stay crowded, and pairs of its `stored_edge` that share
+    one stay pairs: a count never takes an edge away.
+
+    Returns:
+        The keys that were too crowded to join; the table `crowded` (key, rule, records_count) has
+        them too.
     """
     crowded = crowded_keys_sql(records_max=BLOCK_RECORDS_MAX)
     if has_store:
@@ -147,25 +166,36 @@ where l.key = r.key
 def score_pairs(
     connection: duckdb.DuckDBPyConnection, model: Model, frequencies: Frequencies
 ) -> None:
-    """The table `edge` of the pairs of `pair` that reach `review_bits`."""
+    """The table `edge` (left_record, right_record, match_weight_bits) of the pairs of `pair`.
+
+    Only of those that reach `review_bits`; weights are rounded as `mpi.domain.links.rounded_bits`
+    does.
+    """
     register_frequencies(connection, frequencies)
     columns = ", ".join(("record", *comparison_fields(model)))
     connection.execute(
         "create or replace table splink_input as "
         + records_with_frequencies_sql(model, columns=columns)
     )
+    connection.execute(_NO_EDGE_SQL)
+    parts = -(-count_rows(connection, "pair") // PAIRS_AT_ONCE)
+    for part in range(parts):
+        chosen = f"from pair where join_key_l % {parts} = {part}"
+        connection.execute(f"create or replace temp table pair_part as {chosen}")
+        _add_edges(connection, model)
+    connection.execute("drop table splink_input")
+
+
+def _add_edges(connection: duckdb.DuckDBPyConnection, model: Model) -> None:
     review_bits = model.thresholds.review_bits
     steps = double_sql(WEIGHT_STEPS_PER_BIT)
     rounded = f"floor(match_weight * {steps} + 0.5e0) / {steps}"
     scored = _predict(connection, model, threshold_bits=review_bits - 1 / WEIGHT_STEPS_PER_BIT)
     connection.execute(
-        f"""create or replace table edge as
-        select record_l as left_record, record_r as right_record,
-            {rounded} as match_weight_bits
+        f"""insert into edge select record_l, record_r, {rounded}
         from {scored} where {rounded} >= {double_sql(review_bits)}"""
     )
     connection.execute(f"drop table {scored}")
-    connection.execute("drop table splink_input")
 
 
 def _add_shared_numbers(
@@ -198,7 +228,7 @@ order by l.record, r.record
 
 
 def _predict(connection: duckdb.DuckDBPyConnection, model: Model, *, threshold_bits: float) -> str:
-    """Name of the table that Splink scored."""
+    """Name of the table that Splink scored, of the pairs of `pair_part`."""
     api = DuckDBAPI(connection=connection)
     # Half a second goes into checking settings that are compiled, and held by parity tests.
     linker = Linker(api.register("splink_input"), compile_settings(model), validate_settings=False)
@@ -209,7 +239,7 @@ def _predict(connection: duckdb.DuckDBPyConnection, model: Model, *, threshold_b
             f"create or replace temp table {table} as {frequency_lookup_sql(column)}"
         )
         linker.table_management.register_term_frequency_lookup(api.register(table), column.name)
-    linker.table_management.register_blocked_pairs_for_predict(api.register("pair"))
+    linker.table_management.register_blocked_pairs_for_predict(api.register("pair_part"))
     scored = linker.inference.predict(threshold_match_weight=threshold_bits, warning_mode="never")
     return str(scored.physical_name)
 

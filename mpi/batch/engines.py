@@ -1,7 +1,7 @@
 """The engine of bulk work: one DuckDB connection with bounded memory and our comparators in it.
 
 DuckDB spills to a folder of its own when memory runs short; the folder goes with the connection,
-because it holds personal data.
+because it holds personal data. One that a killed load left behind goes with its work folder.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -21,6 +22,8 @@ from mpi.linkage.comparators import macros_sql
 
 MEMORY_MIB: Final = 5 * 1024
 """The budget for a whole region is 8 GiB; Python and its worker processes need the rest."""
+SPILL_PREFIX: Final = "mpi-"
+"""Begins the names of the folders that hold what did not fit into memory."""
 
 
 def processors_count() -> int:
@@ -29,16 +32,22 @@ def processors_count() -> int:
 
 
 @contextmanager
-def open_engine(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory DuckDB with the comparators' macros.
+def open_engine(
+    settings: Settings, *, folder: Path | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory DuckDB with the comparators' macros and no tables, closed at the end.
 
     Args:
         settings: How many threads and how much memory it may use.
+        folder: Where it may spill; the system's for temporary files by default.
 
     Raises:
         StorageUnavailable: If memory or disk runs out while the connection is in use.
     """
-    with tempfile.TemporaryDirectory(prefix="mpi-") as spill, _resting_collector():
+    with (
+        tempfile.TemporaryDirectory(prefix=SPILL_PREFIX, dir=folder) as spill,
+        _resting_collector(),
+    ):
         connection = duckdb.connect()
         try:
             connection.execute(f"set memory_limit = '{settings.memory_mib or MEMORY_MIB}MiB'")

@@ -45,7 +45,10 @@ LevelCounts = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """A trained model and what it was trained on."""
+    """A trained model and what it was trained on.
+
+    `weights` and `labels` have one entry for each labelled pair; none without labels.
+    """
 
     model: Model
     frequencies: Frequencies
@@ -97,7 +100,10 @@ def estimate_model(
 
 
 def observed_prior(connection: duckdb.DuckDBPyConnection) -> float:
-    """Share of matches among all pairs of `records` that both hold a trusted number, above 0."""
+    """Share of matches among all pairs of the table `records` that both hold a trusted number.
+
+    A probability above 0, even where no two records share a number.
+    """
     ((matches, records),) = connection.execute(
         """select sum(held * (held - 1) / 2), sum(held) from (
             select count(*) as held from records
@@ -113,9 +119,14 @@ def count_frequencies(
 
     A person is a trusted NHS number, or a record without one.
 
+    Args:
+        connection: Holds the table `records`.
+        fields: Columns of one text each.
+
     Returns:
-        Field -> value -> share of people; field -> share given to an unseen value; field ->
-        probability that two random people agree.
+        Field -> value -> share of people, for values of at least `PEOPLE_SHARING_MIN` people with a
+        number; field -> share given to an unseen value; field -> probability that two random people
+        agree.
     """
     listed: dict[str, dict[str, float]] = {}
     unseen: dict[str, float] = {}
@@ -146,6 +157,9 @@ def count_levels(
 
     Returns:
         Comparison -> counts in the order of its levels. Pairs with a missing value are not counted.
+
+    Raises:
+        InvalidModel: If a condition uses a comparator wrongly.
     """
     tables = compile_settings(model)["comparisons"]
     cases = ",\n".join(f"{level_case(table)} as level_{i}" for i, table in enumerate(tables))
@@ -162,7 +176,11 @@ def count_levels(
 
 
 def level_case(table: Mapping[str, Any]) -> str:
-    """The index of the level a pair falls on, -1 for missing."""
+    """SQL for the index of the level that a pair falls on, -1 for missing.
+
+    Args:
+        table: A comparison of `compile_settings`; the SQL reads `<field>_l` and `<field>_r`.
+    """
     levels = table["comparison_levels"]
     first = -1 if levels[0].get("is_null_level") else 0
     cases = [
@@ -175,7 +193,7 @@ def level_case(table: Mapping[str, Any]) -> str:
 
 
 def sides_sql(model: Model, *, more: str = "") -> str:
-    """The query of the pairs of `chosen_pair` with both sides' fields, and more columns."""
+    """The query of the pairs of `chosen_pair` (l, r) with both sides' fields, and more columns."""
     columns = more + ", ".join(
         f"{side}.{field} as {field}_{side}"
         for field in comparison_fields(model)
@@ -257,7 +275,10 @@ def _shrunk(count: int, total: int, expected: float) -> float:
 
 
 def count_blocks(connection: duckdb.DuckDBPyConnection, model: Model) -> frozenset[int]:
-    """The stop list: keys shared by more records than the model allows, tighter keys included."""
+    """The stop list: keys shared by more records than the model allows, tighter keys included.
+
+    Reads the table `records`, and leaves `blocking_keys` (record, rule, key) behind.
+    """
     make_keys(connection, model.blocking, frozenset())
     crowded = crowded_keys_sql(records_max=model.block_records_max)
     loose = frozenset(row[0] for row in connection.execute(crowded).fetchall())
@@ -271,7 +292,18 @@ def labelled_weights(
     frequencies: Frequencies,
     stop_list: frozenset[int],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Weights without the NHS number, and whether the numbers agree, of blocked labelled pairs."""
+    """Weights without the NHS number, and whether the numbers agree, of blocked labelled pairs.
+
+    Args:
+        connection: Holds the table `records`; `blocking_keys`, `pair` and `edge` are made anew.
+        model: Its prior is included in the weights.
+        frequencies: Field -> value -> share of people, 0..1.
+        stop_list: Keys that are not joined.
+
+    Returns:
+        Match weights in bits and labels, one for each pair; pairs that a veto keeps apart are left
+        out, for no threshold decides about them.
+    """
     blind = _without_numbers(model)
     make_keys(connection, blind.blocking, stop_list)
     make_pairs(connection)

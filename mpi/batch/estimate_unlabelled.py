@@ -31,7 +31,7 @@ from mpi.linkage.model import Comparison, Level, Model
 
 RANDOM_PAIRS: Final = 1_000_000
 MATCHES_MIN: Final = 50.0
-"""With fewer, nothing can be learned and the spec's values are no worse."""
+"""Pairs. With fewer, nothing can be learned and the spec's values are no worse."""
 _NUMBERED_SQL: Final = """
 create or replace table records as
 select records.* replace (row_number() over (order by record) - 1 as record), source
@@ -46,7 +46,7 @@ select record, coalesce(full_name || birth_date, 'r' || record) as person from r
 def estimate_without_numbers(
     connection: duckdb.DuckDBPyConnection, spec: Model, *, progress: Progress
 ) -> Training:
-    """Estimate m and u of the spec over the tables `records` and `record_number`.
+    """Estimate m and u of the spec over the tables `records` and `record_number` (record, source).
 
     The prior and the thresholds stay as the spec has them. There are no labels, so nothing is
     calibrated.

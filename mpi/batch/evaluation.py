@@ -46,7 +46,7 @@ class PairCounts:
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of precision and recall."""
+        """The harmonic mean of precision and recall, 0..1."""
         return _harmonic_mean(self.precision, self.recall)
 
     @property
@@ -75,7 +75,7 @@ class PairCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BCubed:
-    """Precision and recall averaged over records, so that one huge group cannot dominate.
+    """Precision and recall, 0..1, averaged over records, so that one huge group cannot dominate.
 
     Source: Bagga & Baldwin 1998, DOI 10.3115/980451.980859.
     """
@@ -85,11 +85,11 @@ class BCubed:
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of precision and recall."""
+        """The harmonic mean of precision and recall, 0..1."""
         return _harmonic_mean(self.precision, self.recall)
 
     def to_dict(self) -> dict[str, float]:
-        """The three numbers as JSON values."""
+        """Precision, recall and F1 by name, as JSON values."""
         return {"precision": self.precision, "recall": self.recall, "f1": self.f1}
 
 
@@ -114,7 +114,10 @@ class SourcePairRates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdPoint:
-    """What linking every edge of at least this weight would give, pair by pair, no groups."""
+    """What linking every edge of at least this weight would give, pair by pair, no groups.
+
+    Precision and recall are shares, 0..1.
+    """
 
     match_weight_bits: float
     precision: float

@@ -70,7 +70,7 @@ what the model was made for, and the other comparisons judge it first."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What the estimation works on."""
+    """What the estimation works on; pairs and records are counts."""
 
     blocked: Patterns
     random: Patterns
@@ -94,7 +94,10 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindBits:
-    """Log2 probability of patterns under each kind of pair, its share of all pairs included."""
+    """Log2 probability of patterns under each kind of pair, its share of all pairs included.
+
+    One entry for each pattern, in their order.
+    """
 
     matches: Bits
     strangers: Bits
@@ -103,7 +106,10 @@ class KindBits:
 
 
 def start_estimate(model: Model, evidence: Evidence) -> Estimate:
-    """The shipped model's shares, and kinds by the number of records."""
+    """The shipped model's shares, and kinds by the number of records.
+
+    The estimate is of the model's comparisons, in their order.
+    """
     comparisons = model.comparisons
     strangers = [_with_missing([level.u for level in c.levels]) for c in comparisons]
     return Estimate(
@@ -136,6 +142,9 @@ def estimate_kinds(
         slips: What `mpi.batch.lone_values` knows, once there are edges. Where differences are
             mostly slips of one person, they teach nothing about relatives; where they are not,
             twins teach nothing about slips.
+
+    Returns:
+        The shares after at most `ITERATIONS_MAX` rounds, and how many those were.
     """
     shipped = start_estimate(model, evidence)
     estimate = start or shipped
@@ -169,7 +178,12 @@ def kind_bits(estimate: Estimate, patterns: Patterns, *, without: int | None = N
 
 
 def posteriors(bits: KindBits, adjustment_bits: Bits) -> tuple[Shares, Shares, Shares]:
-    """Probability that each pattern is a match, strangers, relatives."""
+    """Probability that each pattern is a match, strangers, relatives; the three add up to 1.
+
+    Args:
+        bits: Of the patterns.
+        adjustment_bits: What frequencies add to each pattern's weight; parallel to `bits`.
+    """
     strangers = bits.strangers - adjustment_bits
     highest = np.maximum(np.maximum(bits.matches, strangers), bits.relatives)
     parts = [np.exp2(kind - highest) for kind in (bits.matches, strangers, bits.relatives)]

@@ -20,7 +20,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mpi.batch.compared import COMPARED_COLUMNS, compared_sql, drop_told, read_told
+from mpi.batch.compared import (
+    COMPARED_COLUMNS,
+    compared_sql,
+    drop_told,
+    list_uninformative,
+    read_told,
+)
 from mpi.batch.feeds import (
     FeedChunk,
     QuarantinedRow,
@@ -55,6 +61,7 @@ class Extraction:
 
     @property
     def quarantined_rows(self) -> int:
+        """How many rows of all feeds could not be read."""
         return sum(len(rows) for rows in self.quarantined.values())
 
 
@@ -145,7 +152,7 @@ def _write_part(table: pa.Table, part: Path) -> None:
 
 
 def extract_stored(bulk: BulkTransaction, *, work_folder: Path) -> None:
-    """A store's versions as a Parquet part beside those of the feeds."""
+    """A store's versions as a Parquet part (`VERSION_SCHEMA`) beside those of the feeds."""
     for stale in work_folder.glob(f"{STORED_PARTS}*"):
         stale.unlink()
     columns = ("number", "record", "event_at", "sequence", "digest", "content", "is_error")
@@ -194,7 +201,8 @@ def build_record_tables(
     Args:
         connection: Holds `stored_source_record`, whose numbers are kept; new records are numbered
             on in the order of their keys. See `mpi.batch.engines.open_engine`. It is left with
-            `record_number`, `left_out` and `live` too (see `mpi.batch.histories`).
+            `record_number`, `uninformative`, `left_out` and `live` too (see
+            `mpi.batch.histories`).
         parts: Folder of Parquet files with `VERSION_SCHEMA`, the feeds' and the store's.
         trust: Which NHS numbers are trusted, disputed and superseded.
         name_rule: Of the model; tells a correction from another human.
@@ -210,6 +218,7 @@ def build_record_tables(
     connection.execute(_VERSION_SQL, files)
     connection.execute(_HISTORY_SQL)
     read_told(connection, trust=trust, workers=workers)
+    list_uninformative(connection)
     connection.execute(_RECORDS_SQL)
     fold_histories(connection, trust, name_rule)
     drop_told(connection)

@@ -139,6 +139,7 @@ class ObjectRows:
     """Rows of NDJSON: each line is one JSON object."""
 
     def read(self, lines: Sequence[bytes]) -> Iterator[RawRow]:
+        """All rows of these lines; blank lines are none."""
         for place, line in enumerate(lines):
             row = self.row_at(lines, place, is_end=True)
             if row.reason is None or line.strip(_BLANK):

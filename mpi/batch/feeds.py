@@ -123,6 +123,10 @@ def parse_chunk(
         chunk: Of a feed of this source.
         source: Its mapping.
         latest: An event later than this is set aside: it would stay live for ever.
+
+    Returns:
+        A row of `versions` for each row that can be understood, the others beside them. No row
+        raises: what is wrong with it is its `reason`.
     """
     # A quarter of the time would go into looking for cycles among values that cannot have any.
     was_collecting = gc.isenabled()

@@ -18,7 +18,7 @@ import duckdb
 
 from mpi.linkage.model import Model
 
-PRIOR_VALUES: Final = 0.3
+PRIOR_VALUES: Final = 1.0
 """The prior weighs as much as this many people for each value that a field would have if all its
 values were equally common."""
 CHANCE_PAIRS: Final = 3.0
@@ -34,16 +34,17 @@ class FileFrequencies:
     listed: dict[str, dict[str, float]]
     """Field -> value -> share of people, 0..1."""
     unseen: dict[str, float]
+    """Field -> share of people given to a value that is not listed."""
     chance: dict[str, float]
     """Field -> probability that two random people agree."""
 
 
 def count_file_frequencies(connection: duckdb.DuckDBPyConnection, model: Model) -> FileFrequencies:
-    """Frequencies over people.
+    """Frequencies over people, drawn towards the model's chance agreement.
 
     Args:
-        connection: Holds `records` and `taken_person` (record, person): whom each record is taken
-            to belong to for now.
+        connection: Holds the table `records`, a column for each field, and `taken_person` (record,
+            person): whom each record is taken to belong to for now.
         model: Its fields and its chance agreement, the starting point.
     """
     found = FileFrequencies(listed={}, unseen={}, chance={})

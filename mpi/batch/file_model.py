@@ -56,6 +56,14 @@ _ADDED: Final[Mapping[tuple[str, str], Level]] = {
         m=0.001,
         u=0.01,
     ),
+    ("home", "same_place"): _level(
+        "same_place_phone_missing",
+        "same address and postcode, telephone missing",
+        "equal(postcode) and shared(places) and missing(phones)",
+        m=0.15,
+        u=2.5e-5,
+        frequency="postcode",
+    ),
     ("home", "same_postcode"): _level(
         "place_close",
         "same postcode, address much alike",
@@ -63,10 +71,18 @@ _ADDED: Final[Mapping[tuple[str, str], Level]] = {
         m=0.05,
         u=2.0e-5,
     ),
+    ("home", "address_close"): _level(
+        "postcode_slip_same_area",
+        "postcode differs in one character, same area or town",
+        "edits(postcodes) <= 1 and shared(outward_codes)",
+        m=0.01,
+        u=2.0e-4,
+    ),
     ("home", "postcode_slip"): _level(
         "address_close",
         "address much alike, other postcode",
         "similarity(addresses) >= 0.92",
+        "similarity(addresses) >= 0.85 and shared(outward_codes)",
         m=0.01,
         u=1.0e-3,
     ),
@@ -78,13 +94,19 @@ _ADDED: Final[Mapping[tuple[str, str], Level]] = {
         u=1.0e-3,
     ),
 }  # fmt: skip
-"""Comparison and level -> the level that comes before it."""
+"""Comparison and level, which may be an added one -> the level that comes before it."""
+_LEFT_OUT: Final = frozenset({("home", "household")})
+"""Relatives are a kind of pair of their own here."""
 _REORDERED: Final = _alternatives(
     "equal(name_bag) and not equal(family_name)",
     "equal(name_bag) and shared(given_names, middle_names)",
     "crossed(given_name, family_name)",
 )
 """Not merely that two records without given names have one family name."""
+_PLACE_AND_PHONE: Final = _alternatives(
+    "shared(places) and shared(phones)", "shared(places) and edits(phones) <= 1"
+)
+"""A slip in the telephone of one address is no other telephone."""
 _EXCHANGED: Final = parse_condition("shared(given_names, family_parts)")
 """Given and family name in each other's column are no different given names."""
 
@@ -109,18 +131,25 @@ def _with_added_levels(comparison: Comparison) -> Comparison:
     change = _CHANGES.get(comparison.name, _unchanged)
     levels: list[Level] = []
     for level in comparison.levels:
-        added = _ADDED.get((comparison.name, level.name))
-        levels += [added] if added else []
-        levels.append(change(level))
+        if (comparison.name, level.name) in _LEFT_OUT:
+            continue
+        levels += [*_added_before(comparison.name, level.name), change(level)]
     return replace(comparison, levels=tuple(levels))
+
+
+def _added_before(comparison: str, level: str) -> list[Level]:
+    added = _ADDED.get((comparison, level))
+    return [*_added_before(comparison, added.name), added] if added else []
 
 
 def _unchanged(level: Level) -> Level:
     return level
 
 
-def _uncapped(level: Level) -> Level:
-    return replace(level, u_min=0.0)
+def _for_files(level: Level) -> Level:
+    """Without a cap on what a home weighs: relatives are a kind of pair of their own here."""
+    when = _PLACE_AND_PHONE if level.name == "same_place_and_phone" else level.when
+    return replace(level, when=when, u_min=0.0)
 
 
 def _reordered_means_two_names(level: Level) -> Level:
@@ -129,6 +158,5 @@ def _reordered_means_two_names(level: Level) -> Level:
 
 _CHANGES: Final[Mapping[str, Callable[[Level], Level]]] = {
     "name": _reordered_means_two_names,
-    # No cap on what a home weighs: relatives are a kind of pair of their own here.
-    "home": _uncapped,
+    "home": _for_files,
 }

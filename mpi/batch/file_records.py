@@ -42,11 +42,12 @@ class RowsJob:
     has_nhs_numbers: bool
     month_first_sources: frozenset[str]
     has_towns_only: bool
+    are_areas_towns: bool
     is_scheme_trusted: bool
 
 
 def row_jobs(file: InputFile, *, is_scheme_trusted: bool) -> Iterator[RowsJob]:
-    """The file's rows in pieces."""
+    """The file's rows in pieces of `ROWS_AT_ONCE`, in order; `start` is a piece's first row."""
     for start in range(0, file.rows.num_rows, ROWS_AT_ONCE):
         yield RowsJob(
             file.rows.slice(start, ROWS_AT_ONCE).combine_chunks(),
@@ -54,6 +55,7 @@ def row_jobs(file: InputFile, *, is_scheme_trusted: bool) -> Iterator[RowsJob]:
             file.has_nhs_numbers,
             file.month_first_sources,
             file.has_towns_only,
+            file.are_areas_towns,
             is_scheme_trusted,
         )
 
@@ -93,18 +95,28 @@ def _record(row: Mapping[str, str | None], job: RowsJob) -> ComparisonRecord:
         phone=row["phone"],
         email=row["email"],
     )
-    record = standardise_demographics(source, live, (), _FILE_TRUST)
-    if job.has_towns_only and row["town"]:
-        record = _with_town(record, fold_text(row["town"]))
+    record = _with_words(standardise_demographics(source, live, (), _FILE_TRUST), row["address"])
+    town = fold_text(row["town"] or "").replace(" ", "")
+    if job.has_towns_only and town:
+        record = _with_town(record, town)
+    elif job.are_areas_towns and town:
+        record = replace(record, outward_codes=(town,))
     if job.is_scheme_trusted and record.identifier and not record.trusted_nhs_number:
         record = replace(record, trusted_nhs_number=record.identifier)
     return record
 
 
+def _with_words(record: ComparisonRecord, address: str | None) -> ComparisonRecord:
+    """Also knows the address by all its words in one order: elsewhere they come in any."""
+    words = " ".join(sorted(fold_text(address or "").split()))
+    if not record.addresses or words in record.addresses:
+        return record
+    places = (f"{words}|{record.postcode}",) if record.postcode else ()
+    return replace(record, addresses=(*record.addresses, words), places=(*record.places, *places))
+
+
 def _with_town(record: ComparisonRecord, town: str) -> ComparisonRecord:
     """In a file without postcodes the town takes their place, and its frequency says how far."""
-    if not town:
-        return record
     return replace(
         record,
         postcode=town,

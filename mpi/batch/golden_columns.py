@@ -9,7 +9,7 @@ together from pieces. A property test holds both to the same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,12 +27,13 @@ from mpi.domain.demographics import (
 )
 from mpi.domain.golden import FIELD_GROUPS, LISTS, RULES, VERIFIED_STATUS
 from mpi.domain.records import content_json
-from mpi.standardise.informative import is_informative
 
 Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Trust = Mapping[str, Mapping[str, int]]
 """Source -> field -> 0..100."""
+Uninformative = Mapping[str, Set[str]]
+"""Field -> its texts that say nothing (see `mpi.standardise.informative`)."""
 
 _PARTS: Final[Mapping[str, Callable[..., object]]] = {
     "previous_names": PreviousName,
@@ -48,7 +49,7 @@ _RULE_TEXTS: Final = ("only", "agreed", *RULES)
 _LAST: Final = np.iinfo(np.int64).max
 
 
-def golden_json(records: pa.Table, trust: Trust) -> list[str]:
+def golden_json(records: pa.Table, trust: Trust, uninformative: Uninformative) -> list[str]:
     """The golden records of persons, in their order, as canonical JSON.
 
     Args:
@@ -56,8 +57,9 @@ def golden_json(records: pa.Table, trust: Trust) -> list[str]:
             `source`, `local_id`, `event_at`, `digest` of the live version and, for each field of
             `Demographics`, its JSON (of a list: a list of JSON); no field holds an empty text.
         trust: How far each source is believed.
+        uninformative: What never hides another text.
     """
-    people = _People.read(records, trust)
+    people = _People.read(records, trust, uninformative)
     pieces: dict[str, pa.Array] = {}
     for names, _ in FIELD_GROUPS:
         pieces |= _settle(names, [_texts(records[name]) for name in names], people)
@@ -87,9 +89,10 @@ class _People:
     after: pa.Array
     """The JSON of a value after it."""
     trust: Trust
+    uninformative: Uninformative
 
     @classmethod
-    def read(cls, records: pa.Table, trust: Trust) -> _People:
+    def read(cls, records: pa.Table, trust: Trust, uninformative: Uninformative) -> _People:
         person = records["person"].to_numpy()
         sources = records["source"].combine_chunks().dictionary_encode()
         times = records["event_at"].cast(pa.int64()).to_numpy()
@@ -107,6 +110,7 @@ class _People:
                 ',"version":"', records["digest"].combine_chunks(), '"}', ""
             ),
             trust,
+            uninformative,
         )
 
     def trust_in(self, field: str) -> Numbers:
@@ -177,7 +181,7 @@ def _settle(
     agree = (most == least)[people.person]
     standing = people.trust_in(names[0]) * _TRUST + people.recency
     differing = is_told & ~agree
-    informative = _informative(names, columns, differing)
+    informative = _informative(names, columns, people.uninformative) & differing
     verified = _verified(names, columns) & differing
     standing += informative * _INFORMATIVE + verified * _VERIFIED
     winner, best = _winners(is_told, standing, joint, agree, people)
@@ -197,16 +201,16 @@ def _joint(columns: Sequence[_Texts]) -> tuple[Numbers, Flags]:
     return joint, is_told
 
 
-def _informative(names: Sequence[str], columns: Sequence[_Texts], asked: Flags) -> Flags:
-    """Whether any of the fields says something, of the records asked about."""
-    found = np.zeros(len(asked), dtype=bool)
+def _informative(
+    names: Sequence[str], columns: Sequence[_Texts], uninformative: Uninformative
+) -> Flags:
+    """Whether any of the fields says something."""
+    found = np.zeros(len(columns[0].place), dtype=bool)
     for name, column in zip(names, columns, strict=True):
-        says = np.zeros(len(column.texts), dtype=bool)
-        for place in np.unique(column.place[asked]):
-            text = column.texts[place]
-            says[place] = bool(text) and is_informative(name, text)
+        nothing = {"", *uninformative.get(name, ())}
+        says = np.array([text not in nothing for text in column.texts])
         found |= says[column.place]
-    return found & asked
+    return found
 
 
 def _verified(names: Sequence[str], columns: Sequence[_Texts]) -> Flags:

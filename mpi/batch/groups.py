@@ -30,7 +30,7 @@ COMPONENTS_AT_ONCE: Final = 20_000
 
 @dataclass(slots=True)
 class Grouping:
-    """Every record's group, and the questions that the evidence leaves open.
+    """Every record's group, one entry for each, and the questions that the evidence leaves open.
 
     A group is named by the smallest record number in it; that name lives no longer than the run.
     """
@@ -42,7 +42,7 @@ class Grouping:
 
 
 def connected_components(nodes_count: int, left: Numbers, right: Numbers) -> Numbers:
-    """The smallest node of each node's component.
+    """The smallest node of each node's component, one entry for each node.
 
     Args:
         nodes_count: Nodes are 0 to this, exclusive.

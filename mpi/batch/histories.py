@@ -149,9 +149,10 @@ _MACROS: Final = (
         else list_concat(every[1:least(len(own), 1)],
             list_sort(every[least(len(own), 1) + 1:{HISTORY_VALUES_MAX}])) end)""",
 )
+# One sorted list of structures, not a sorted list of each field.
+_VERSIONS: Final = ", ".join(f"'{name}': coalesce({name}, [])" for name in _HISTORY_FIELDS)
 _LISTS: Final = ", ".join(
-    f"flatten(list(coalesce({name}, []) order by event_at desc, sequence desc, digest desc))"
-    f" as {name}"
+    f"flatten(list_transform(versions, lambda each: each.{name})) as {name}"
     for name in _HISTORY_FIELDS
 )
 
@@ -165,8 +166,11 @@ def _with_earlier(name: str) -> str:
 
 _WITH_HISTORY_SQL: Final = f"""
 insert into records by name
-with every as (
-    select record, {_LISTS} from accepted join alone using (record, place) group by record)
+with told as (
+    select record,
+        list({{{_VERSIONS}}} order by event_at desc, sequence desc, digest desc) as versions
+    from accepted join alone using (record, place) group by record),
+every as (select record, {_LISTS} from told)
 select record, {", ".join(map(_with_earlier, COMPARED_COLUMNS))}
 from every join live using (record) join alone using (record, place)
 """

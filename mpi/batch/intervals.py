@@ -9,6 +9,7 @@ import math
 from typing import Final
 
 ONE_SIDED_95: Final = 0.95
+"""Probability that the true share lies below the bound."""
 _Z_TWO_SIDED_95: Final = 1.959963984540054
 _BISECTIONS: Final = 200
 _FRACTION_STEPS_MAX: Final = 100_000
@@ -16,7 +17,7 @@ _TINY: Final = 1e-300
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """The two-sided 95 % interval of a share; (0, 1) when there was no trial.
+    """The two-sided 95 % interval of a share, its ends 0..1; (0, 1) when there was no trial.
 
     Source: Wilson 1927, DOI 10.1080/01621459.1927.10502953.
     """

@@ -43,6 +43,7 @@ SHOWN: Final = (
 ANSWERS: Final = {"yes": True, "y": True, "no": False, "n": False}
 UNSURE: Final = frozenset({"", "unsure", "?"})
 Z_95: Final = 1.959963984540054
+"""Standard deviations to either side of a two-sided 95 % interval (normal)."""
 PAIR, ANSWER = "pair", "answer"
 KEY_COLUMNS: Final = ("pair", "stratum", "stratum_pairs", "is_linked")
 
@@ -259,7 +260,17 @@ def _agreed(
 
 
 def cohen_kappa(one: Mapping[str, bool | None], other: Mapping[str, bool | None]) -> float:
-    """Agreement beyond chance on the pairs that both judged; 1 if they could not disagree."""
+    """Agreement beyond chance on the pairs that both judged, -1..1 (Cohen's kappa).
+
+    Args:
+        one: Pair -> same person, or None if the reader was unsure.
+        other: Of the other reader, likewise.
+
+    Returns:
+        1 if they could not disagree, 0 if they judged no pair in common.
+
+    Source: Cohen 1960, DOI 10.1177/001316446002000104.
+    """
     both = [
         (verdict, other[pair])
         for pair, verdict in one.items()

@@ -40,6 +40,8 @@ from mpi.batch.mail_names import weigh_mails_beside_names
 from mpi.batch.names_in_use import (
     count_names_in_use,
     join_slips_to_names,
+    measure_forms,
+    measure_slips,
     tell_names_apart,
 )
 from mpi.batch.pattern_scores import score_patterns
@@ -100,6 +102,7 @@ def link_file(
     Raises:
         InvalidInput: If the file as a whole cannot be used or a result cannot be written; nothing
             is left half-written.
+        StorageUnavailable: If memory or disk runs out.
     """
     outputs = [path for path in (out, edges_out, questions_out) if path]
     quarantine = out.with_name(f"{out.name}.quarantine.csv")
@@ -131,7 +134,10 @@ def link_file(
 
 
 def shipped_model() -> Model:
-    """The newest shipped release's model, or the spec's starting values while there is none."""
+    """The newest shipped release's model, or the spec's starting values while there is none.
+
+    It has the levels for files (`mpi.batch.file_model`). Raises InvalidModel if it cannot be used.
+    """
     releases = list_releases(SHIPPED_MODEL)
     if releases:
         release = read_release(releases[-1])
@@ -189,6 +195,8 @@ def _compare(run: _Run) -> tuple[CrowdedKey, ...]:
         drawn = random_pairs_sql(connection, RANDOM_PAIRS_MAX)
         make_patterns(connection, run.model, drawn, table="random_pattern")
         count_names_in_use(connection)
+        measure_slips(connection, run.model)
+        measure_forms(connection)
         for table in ("blocked_pattern", "random_pattern"):
             tell_names_apart(connection, run.model, table=table)
             weigh_mails_beside_names(connection, run.model, table=table)

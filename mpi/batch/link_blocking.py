@@ -64,7 +64,7 @@ _CONTACT_CHARACTERS: Final = 6
 def make_file_pairs(
     connection: duckdb.DuckDBPyConnection, rules: Sequence[BlockingRule]
 ) -> tuple[CrowdedKey, ...]:
-    """The table `pair` (join_key_l, join_key_r) of `records`.
+    """The table `pair` (join_key_l, join_key_r) of `records`, each pair once.
 
     Args:
         connection: Holds `records`; a table `blocking_keys` is left in it too.

@@ -24,6 +24,7 @@ from mpi.batch.exchanged_names import with_names_in_order
 from mpi.batch.link_rows import BLOCK_BYTES, AsideRow, read_rows
 from mpi.errors import InvalidInput
 from mpi.standardise.numbers import standardise_nhs_number
+from mpi.standardise.postcodes import is_british
 
 FILE_COLUMNS: Final = (
     "record_id", "source", "nhs_number", "given_name", "middle_name", "family_name",
@@ -62,6 +63,8 @@ class InputFile:
     month_first_sources: frozenset[str]
     has_towns_only: bool
     """There are towns but no postcodes."""
+    are_areas_towns: bool
+    """Towns tell areas, because most postcodes are not British."""
     exchanged_names: int = 0
     """Rows whose given and family names were put in order."""
 
@@ -93,6 +96,7 @@ def read_input(path: Path) -> InputFile:
         has_numbers=bool(numbers),
         month_first_sources=_month_first_sources(known),
         has_towns_only=_is_empty(known["postcode"]) and not _is_empty(known["town"]),
+        are_areas_towns=not (_is_empty(known["town"]) or _has_british_postcodes(known)),
     )
 
 
@@ -249,6 +253,13 @@ def _refuse_repeated(keys: Sequence[tuple[str | None, str]], path: Path) -> NoRe
 
 def _is_empty(column: pa.ChunkedArray) -> bool:
     return int(column.null_count) == len(column)
+
+
+def _has_british_postcodes(rows: pa.Table) -> bool:
+    """Of other countries' postcodes nobody knows which part is an area."""
+    postcodes = rows["postcode"].drop_null().unique().to_pylist()
+    british = sum(is_british(postcode) for postcode in postcodes)
+    return bool(postcodes) and british >= VALID_SHARE_MIN * len(postcodes)
 
 
 def _month_first_sources(rows: pa.Table) -> frozenset[str]:

@@ -20,7 +20,7 @@ from mpi.domain.identifiers import PersonId, person_id_from_bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkReport:
-    """What linking a file came to."""
+    """What linking a file came to; false links are expected ones, from the weights."""
 
     records: int
     persons: int
@@ -59,7 +59,7 @@ class LinkReport:
 
 
 def person_ids(file: InputFile, grouping: Grouping) -> list[PersonId]:
-    """Each row's person; the same file gives the same ids."""
+    """Each row's person, in the order of the file; the same file gives the same ids."""
     keys = _keys(file)
     first: dict[int, PersonId] = {}
     persons = [PersonId("")] * len(keys)
@@ -77,14 +77,21 @@ def _keys(file: InputFile) -> list[str]:
 
 
 def persons_table(file: InputFile, persons: list[PersonId]) -> pa.Table:
-    """A row for each row of the file, in its order."""
+    """A row for each row of the file, in its order: `record_id`, `person_id`.
+
+    `source` stands between the two if ids repeat among sources.
+    """
     names = ["record_id", "source"] if file.has_repeated_ids else ["record_id"]
     rows = file.rows.select(names)
     return rows.append_column("person_id", pa.array(persons, pa.string()))
 
 
 def edges_table(connection: duckdb.DuckDBPyConnection, file: InputFile) -> pa.Table:
-    """Pairs by descending weight, with the ids of their records."""
+    """The pairs of the table `edge` by descending weight, with the ids of their records.
+
+    Columns: `left_record_id`, `right_record_id`, `match_weight_bits`, `match_probability`; each id
+    is followed by its source if ids repeat among sources.
+    """
     edges = connection.execute(
         "select * from edge order by match_weight_bits desc, left_record, right_record"
     ).fetchnumpy()
@@ -101,7 +108,11 @@ def edges_table(connection: duckdb.DuckDBPyConnection, file: InputFile) -> pa.Ta
 
 
 def questions_table(file: InputFile, grouping: Grouping, persons: list[PersonId]) -> pa.Table:
-    """What is left to decide, the heaviest first; record ids joined by semicolons."""
+    """What is left to decide, the heaviest first; record ids joined by semicolons.
+
+    Columns: `question`, `reason`, `match_weight_bits`, then of each side the person and the
+    records.
+    """
     ids = file.rows["record_id"].to_pylist()
     questions = grouping.questions
 

@@ -59,6 +59,7 @@ class LoadReport:
 
     @property
     def quarantined_rows(self) -> int:
+        """How many rows of all feeds were set aside."""
         return sum(self.quarantined.values())
 
     def summary(self) -> str:
@@ -101,6 +102,7 @@ def load_folder(
 
     Raises:
         InvalidInput: If a file as a whole, a mapping or the release cannot be used.
+        Conflict: If another load of these feeds is running.
         StorageUnavailable, WrongSchema: If the store cannot be used; it is as it was.
     """
     sources = read_source_systems(settings.sources_folder)
@@ -126,7 +128,10 @@ def load_folder(
             report = _report_extraction(extraction, statuses, folder)
             if is_snapshot:
                 _refuse_empty_extracts(feeds, extraction)
-            with bulk_transaction(store) as bulk, open_engine(settings) as connection:
+            with (
+                bulk_transaction(store) as bulk,
+                open_engine(settings, folder=work) as connection,
+            ):
                 run = Run(connection, bulk, release, model, settings, progress, work)
                 write_statements(bulk, statuses.statements, at=at)
                 gather(

@@ -12,6 +12,7 @@ be: where nobody has brothers, sisters or parents, nobody has twins.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -49,7 +50,16 @@ SURE_BITS: Final = 16.0
 """A pair of this weight, in which relatives are weighed too, is one person: its lone value is a
 slip, whatever is known of the file."""
 SAME_HOME: Final = Aspect(
-    "home", frozenset({"same_place_and_phone", "same_place", "same_place_once", "place_close"})
+    "home",
+    frozenset(
+        {
+            "same_place_and_phone",
+            "same_place_phone_missing",
+            "same_place",
+            "same_place_once",
+            "place_close",
+        }
+    ),
 )
 SAME_FAMILY: Final = Aspect(
     "name", frozenset({"family_same_given_differs", "family_close_given_differs"})
@@ -103,9 +113,9 @@ class _Conflicts:
 
     def is_slip(self) -> npt.NDArray[np.bool_]:
         """Which pairs are one person with near certainty."""
-        _, is_sure = self._judge()
+        share, is_sure = self._judge()
         sides = self.sides_with_several
-        return is_sure[sides] | (self.bits >= SURE_BITS) & (sides < 2)
+        return is_sure[sides] | (self.bits >= _sure_bits(share)) & (sides < 2)
 
     def slip_share(self) -> float:
         """Share of slips among the pairs, at least (one-sided 95 %)."""
@@ -127,7 +137,14 @@ def find_slips(
 ) -> dict[str, float]:
     """Share of slips among the conflicts of `name` and of `birth_date` in this file, at least.
 
-    Reads the tables `edge` and `blocked_pattern`.
+    Args:
+        connection: Holds `edge` (left_record, right_record, match_weight_bits) and
+            `blocked_pattern`, a table of `make_patterns`.
+        model: Its comparisons and `link_bits`.
+        records_count: Records are numbered from 0 to this, exclusive.
+
+    Returns:
+        Comparison -> share, 0..1: the one-sided 95 % lower bound by likelihood.
     """
     edges = _Edges.read(connection, model)
     shares = {aspect.comparison: 0.0 for aspect in ASPECTS}
@@ -139,8 +156,18 @@ def find_slips(
 
 
 def mostly_slips(shares: Mapping[str, float]) -> frozenset[str]:
-    """The comparisons in which one home's differences are rather slips than people."""
+    """The comparisons in which one home's differences are rather slips than people.
+
+    Args:
+        shares: As `find_slips` gives them.
+    """
     return frozenset(name for name, share in shares.items() if share >= MOSTLY)
+
+
+def _sure_bits(slip_share: float) -> float:
+    """The weight from which a conflict is a slip: less where most of them are known to be."""
+    odds = slip_share / max(1 - slip_share, 1 - SHARES[-2])
+    return SURE_BITS - max(math.log2(max(odds, TINY)), 0.0)
 
 
 def _sure_slips(
@@ -181,8 +208,13 @@ def _sure_slips(
 def hide_slips(connection: duckdb.DuckDBPyConnection, model: Model, records_count: int) -> int:
     """Empty the given names and birth dates in `records` that are slips, once all is scored.
 
+    Args:
+        connection: Holds the tables of `find_slips`, and `records`, whose columns are set to NULL.
+        model: See `find_slips`.
+        records_count: See `find_slips`.
+
     Returns:
-        The number of records of which something was hidden.
+        How many given names and birth dates were hidden.
     """
     edges = _Edges.read(connection, model)
     hidden = 0

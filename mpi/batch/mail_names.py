@@ -42,6 +42,12 @@ _DIFFERS: Final = f"{_NAMED} and mpi_slips({_DIGITS_L}, {_DIGITS_R}, 1) > 1"
 def weigh_mails_beside_names(
     connection: duckdb.DuckDBPyConnection, model: Model, *, table: str
 ) -> None:
-    """Move pairs whose e-mail addresses are close only because their names are."""
+    """Move pairs whose e-mail addresses are close only because their names are.
+
+    Args:
+        connection: Holds `records` and the table of patterns.
+        model: Nothing is moved if it compares no `email`.
+        table: As `mpi.batch.patterns.make_patterns` makes it.
+    """
     move_pairs(connection, model, table, "email", {"close": "differs"}, _DIFFERS)
     move_pairs(connection, model, table, "email", {"close": MISSING}, _SAYS_NOTHING)

@@ -20,7 +20,7 @@ _LABELS: Final = {
 
 
 def write_card(model: Model, training: Training, chosen: ChosenThresholds) -> str:
-    """Markdown; counts and shares only, no value of any record."""
+    """The card as Markdown; counts and shares only, no value of any record."""
     return "\n".join(
         [
             *_introduction(model, training),

@@ -105,7 +105,7 @@ def find_news(
     """What the store does not know yet, and the numbers of the feed's rows that no longer hold.
 
     Args:
-        stored: The statuses in force.
+        stored: Rows of `nhs_number_status` in force: number, nhs_number, status, successor, author.
         statements: What the folder says.
     """
     known = {row["nhs_number"]: row for row in stored}
@@ -124,14 +124,19 @@ def find_news(
 
 
 def has_news(stored: pa.Table, statements: Sequence[NumberStatement]) -> bool:
-    """Whether the folder says something of a number that the store does not have."""
+    """Whether the folder says something of a number that the store does not have.
+
+    Args:
+        stored: Rows of the table `nhs_number_status` in force, as `find_news` reads them.
+        statements: What the folder says.
+    """
     return bool(find_news(stored.to_pylist(), statements)[0])
 
 
 def write_statements(
     bulk: BulkTransaction, statements: Sequence[NumberStatement], *, at: datetime
 ) -> int:
-    """Adds what is new; gives how many that is."""
+    """Adds what is new, and retracts what the feed said otherwise; gives how many are new."""
     stored = bulk.read("nhs_number_status", _COLUMNS, "retracted_at IS NULL").to_pylist()
     news, outdated = find_news(stored, statements)
     instant = pa.scalar(at, pa.timestamp("us", "UTC"))

@@ -47,6 +47,9 @@ def make_patterns(
     """A table (l, r, is_same_source, pattern) of the pairs of a query with columns l and r.
 
     Their records are rows of `records`, which has a column `source` beside the fields.
+
+    Raises:
+        InvalidModel: If a condition uses a comparator wrongly.
     """
     tables = compile_settings(model)["comparisons"]
     radix, terms = 1, []
@@ -63,7 +66,7 @@ def make_patterns(
 
 
 def decode_patterns(model: Model, patterns: npt.NDArray[np.int64]) -> Levels:
-    """The levels that each pattern stands for."""
+    """The levels that each pattern stands for: a row for each, a column for each comparison."""
     rest, columns = patterns, []
     for comparison in model.comparisons:
         rest, level = np.divmod(rest, len(comparison.levels) + 1)
@@ -110,7 +113,7 @@ def _adjustment_terms(model: Model) -> list[str]:
 
 
 def count_patterns(connection: duckdb.DuckDBPyConnection, model: Model, *, table: str) -> Patterns:
-    """The distinct patterns of `<table>_adjusted`."""
+    """The distinct patterns of `<table>_adjusted`, told apart by source and adjustment too."""
     columns = connection.execute(
         f"""select is_same_source, pattern,
             round(adjustment_bits * {STEPS_PER_BIT}) / {STEPS_PER_BIT} as adjustment_bits,
@@ -126,7 +129,12 @@ def count_patterns(connection: duckdb.DuckDBPyConnection, model: Model, *, table
 
 
 def random_pairs_sql(connection: duckdb.DuckDBPyConnection, pairs_max: int) -> str:
-    """Query of pairs of `records` (numbered from 0) drawn at random; of all, if they are few."""
+    """Query of pairs (columns l and r, l < r) drawn at random with the seed `SEED`.
+
+    Args:
+        connection: Holds `records`, numbered from 0; a table `drawn` may be left in it.
+        pairs_max: So many are drawn, or a few less; all pairs if there are no more.
+    """
     ((records,),) = connection.execute("select count(*) from records").fetchall()
     if records * (records - 1) // 2 <= pairs_max:
         return """select l.record as l, r.record as r

@@ -35,7 +35,8 @@ def assign_persons(
     """Tables `assignment` (record, person_id) and `home_row` (record, home_id, remembered_id).
 
     Args:
-        connection: Holds `edge` and the store's `stored_home` and `stored_person`.
+        connection: Holds `edge` (weights in bits) and the store's `stored_home` (record, home_id,
+            remembered_id) and `stored_person`.
         grouping: The groups.
         undecided: Those that there would be without decisions; the same if None. Homes follow them.
         link_bits: From which weight an edge passes a home on.

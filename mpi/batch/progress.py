@@ -41,4 +41,5 @@ class SilentProgress:
 
     @contextmanager
     def phase(self, name: str, total: int | None = None) -> Iterator[Phase]:  # noqa: ARG002
+        """A phase of which nobody is told."""
         yield _SilentPhase()

@@ -52,15 +52,17 @@ RELATIVES: Final[Mapping[str, Mapping[str, float]]] = {
     },
     "home": {
         "same_place_and_phone": 0.25,
-        "same_place": 0.45,
+        "same_place_phone_missing": 0.2,
+        "same_place": 0.25,
         "same_place_once": 0.05,
         "same_phone": 0.03,
         "place_close": 0.05,
         "same_postcode": 0.08,
         "same_postcode_once": 0.01,
         "same_address": 0.03,
+        "postcode_slip_same_area": 0.005,
         "address_close": 0.01,
-        "postcode_slip": 0.01,
+        "postcode_slip": 0.005,
         "phone_slip": 0.005,
         "same_area": 0.02,
         "differs": 0.015,
@@ -145,7 +147,10 @@ CONFIRMED_PAIRS_MIN: Final = 30.0
 
 
 def is_on_levels(model: Model, levels: Levels, aspect: Aspect) -> npt.NDArray[np.bool_]:
-    """Which patterns are on one of the aspect's levels; none if the model does not compare it."""
+    """Which patterns are on one of the aspect's levels, one flag for each pattern.
+
+    No flag is set if the model does not compare it. `levels` are patterns x comparisons.
+    """
     for place, comparison in enumerate(model.comparisons):
         if comparison.name == aspect.comparison:
             names = (MISSING, *(level.name for level in comparison.levels))
@@ -155,7 +160,12 @@ def is_on_levels(model: Model, levels: Levels, aspect: Aspect) -> npt.NDArray[np
 
 
 def relatives_start(comparison: Comparison, strangers: Shares) -> Shares:
-    """Where relatives' shares start: missing first (1.0), then each level's."""
+    """Where relatives' shares start: one entry for missing (1.0), then one for each level.
+
+    Args:
+        comparison: Levels that `RELATIVES` does not name share what is left as strangers' do.
+        strangers: Shares of the levels among strangers, missing first.
+    """
     named = RELATIVES.get(comparison.name, {})
     given = np.array([named.get(level.name, 0.0) for level in comparison.levels])
     rest = np.where(given > 0, 0.0, strangers[1:])
@@ -168,7 +178,12 @@ def tied_shares(comparison: Comparison, relatives: Shares, matches: Shares) -> S
     """Relatives' shares with those of `TIES` in proportion to what matches have there.
 
     Args:
-        comparison: Its levels are parallel to both shares, missing left out.
+        comparison: Has one level for each entry of the shares, which leave missing out.
+        relatives: Shares of the levels among relatives.
+        matches: The same among matches.
+
+    Returns:
+        Shares of the levels, adding up to 1.
     """
     names = [level.name for level in comparison.levels]
     tied = relatives.copy()
@@ -191,10 +206,11 @@ beside nicknames. What is more are twins with similar names, whom nothing else t
 
 
 def alike_share_max(comparison: Comparison, matches: Shares) -> float:
-    """The most that matches may have of similar given names under one family name.
+    """The most that matches may have of similar given names under one family name: a share.
 
     Args:
-        comparison: Of names; its levels are parallel to `matches`, missing left out.
+        comparison: Of names; one level for each entry of `matches`, missing left out.
+        matches: Shares of the levels, 0..1.
     """
     slips = sum(
         float(share)

@@ -27,7 +27,7 @@ from mpi.storage.releases import read_release
 def put_in_force(
     settings: Settings, folder: Path, *, progress: Progress, clock: Clock | None = None
 ) -> Written:
-    """Link the whole store under this release.
+    """Link the whole store under this release; gives what was written.
 
     Args:
         settings: The store's address and the mappings.
@@ -37,6 +37,7 @@ def put_in_force(
 
     Raises:
         InvalidModel: If the release cannot be used.
+        InvalidSettings: If a mapping is missing or wrong.
         StorageUnavailable, WrongSchema: If the store cannot be used; it is as it was.
     """
     sources = read_source_systems(settings.sources_folder)

@@ -63,7 +63,7 @@ class Completeness:
 
     @property
     def share(self) -> float:
-        """0..1; 0 for a source without records."""
+        """The share of records with a value, 0..1; 0 for a source without records."""
         return self.filled_count / self.records_count if self.records_count else 0.0
 
 
@@ -149,9 +149,15 @@ def calibration_from_truth(
     edges: pa.Table,
     connection: duckdb.DuckDBPyConnection | None = None,
 ) -> tuple[CalibrationRow, ...]:
-    """Calibration of the stored edges where the truth is known; arguments as for `evaluate`.
+    """Calibration of the stored edges where the truth is known.
 
     Below `review_bits` nothing is stored and nothing is said.
+
+    Args:
+        records: Rows with `record` (number), `source`, `local_id`.
+        truth: As `mpi.batch.truth.read_truth` gives it: a row for each record.
+        edges: `left`, `right` (record numbers), `match_weight_bits`; each pair once.
+        connection: A DuckDB to work in; left without traces. Default: a new one in memory.
     """
     cursor = (connection or duckdb.connect()).cursor()
     try:

@@ -70,7 +70,11 @@ class ObjectCells:
         return read
 
     def read_text(self, name: str, join: str) -> ReadText:
-        """What reads a member as one text; the texts of a list are joined."""
+        """What reads a member as one text; the texts of a list are joined.
+
+        What is returned raises InvalidRecord where a list or an object stands in the place of a
+        text.
+        """
         read_value, empty = self.read_value(name), self._empty
 
         def as_text(value: Any) -> str | None:
@@ -116,7 +120,11 @@ def scalar_text(value: Any, name: str) -> str:
 
 
 def list_texts(values: Sequence[Any], name: str) -> list[str]:
-    """The elements of a list as texts, without empty ones."""
+    """The elements of a list as texts, without empty ones.
+
+    Raises:
+        InvalidRecord: If one of them is a list or an object.
+    """
     return [
         text
         for value in values

@@ -22,6 +22,7 @@ class KeyTree:
     branches: dict[str, KeyTree] = field(default_factory=dict)
 
     def add(self, path: str) -> None:
+        """Makes a dotted path known, and with it each key on the way."""
         first, dot, rest = path.partition(".")
         self.keys.add(first)
         if dot:
@@ -42,7 +43,7 @@ def key_tree(source: SourceSystem) -> KeyTree:
 
 
 def find_unknown_key(value: Any, tree: KeyTree, path: str = "") -> str | None:
-    """The dotted path of a key that the tree lacks, in an object or in any object of a list."""
+    """The dotted path of a key that the tree lacks, in an object or any of a list; else None."""
     for element in value if type(value) is list else (value,):
         if type(element) is not dict:
             continue

@@ -38,6 +38,8 @@ def run_side_by_side(
         work: A function of a module, which worker processes import.
         jobs: What to call it with; picklable.
         workers: Processes; 1 works in this process, 0 means one for each processor.
+
+    What the work raises is raised here, when its result is due.
     """
     processes = workers or processors_count()
     if processes == 1:

@@ -15,7 +15,12 @@ from mpi.storage.number_statuses import trust_with_statuses
 
 
 def read_trust(bulk: BulkTransaction, stated: NumberTrust) -> NumberTrust:
-    """The model's trust with every disputed and superseded number."""
+    """The model's trust with every disputed and superseded number of the store.
+
+    Args:
+        bulk: Of the store; its table `nhs_number_status` is read.
+        stated: Trusted statuses and sources, of the model.
+    """
     columns = ("nhs_number", "status", "successor")
     rows = bulk.read("nhs_number_status", columns, "retracted_at IS NULL").to_pylist()
     return trust_with_statuses(
@@ -27,7 +32,8 @@ def read_decisions(connection: duckdb.DuckDBPyConnection, bulk: BulkTransaction)
     """The decisions about records in force, in the order in which they apply.
 
     Args:
-        connection: Holds `survivor`: what was decided of a merged record holds for its survivor.
+        connection: Holds the table `survivor` (record, survivor): what was decided of a merged
+            record holds for its survivor.
         bulk: Of the store.
     """
     columns = ("number", "kind", "evidence_digest", "match_weight_bits", "veto")

@@ -41,7 +41,8 @@ def write_events(
     """Append the events of a run, unless it is the first.
 
     Args:
-        connection: Where persons, links and tasks have been written.
+        connection: Holds the tables of `write_persons`, `write_links` and `write_tasks`, and what
+            the store held before as `stored_<table>`.
         bulk: Of the store.
         tasks: What became of tasks.
         actor: What ran: `load` or `release`; the reason too.

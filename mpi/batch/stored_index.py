@@ -46,7 +46,10 @@ class StoredIndex:
 
 
 def read_index(store: Store) -> StoredIndex:
-    """Everything that is judged and reported of a store; about 400 bytes a record in memory."""
+    """Everything that is judged and reported of a store; about 400 bytes a record in memory.
+
+    Raises StorageUnavailable if the store cannot be read.
+    """
     edges = read_table(store, "edge", ("left_record", "right_record", "match_weight_bits"))
     return StoredIndex(
         records=_records(store),
@@ -64,6 +67,7 @@ def evaluate_store(store: Store, truth: Path) -> Evaluation:
 
     Raises:
         InvalidInput: If the truth cannot be read.
+        StorageUnavailable: If the store cannot be.
     """
     index, known = read_index(store), read_truth(truth)
     return evaluate(
@@ -74,7 +78,18 @@ def evaluate_store(store: Store, truth: Path) -> Evaluation:
 def report_on_store(
     store: Store, *, model: Model, created_at: datetime, truth: Path | None = None
 ) -> ReportData:
-    """What `mpi report` shows of a store: with the truth, if there is one, calibration as well."""
+    """What `mpi report` shows of a store: with the truth, if there is one, calibration as well.
+
+    Args:
+        store: Any.
+        model: The release in force.
+        created_at: Printed on the report, UTC.
+        truth: A file, or the folder of feeds that holds it (see `read_truth`).
+
+    Raises:
+        InvalidInput: If the truth cannot be read.
+        StorageUnavailable: If the store cannot be.
+    """
     index = read_index(store)
     known = read_truth(truth) if truth else None
     judged = known and evaluate(

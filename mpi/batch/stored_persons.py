@@ -16,7 +16,10 @@ from mpi.storage.tables import PersonState
 def write_links(
     connection: duckdb.DuckDBPyConnection, bulk: BulkTransaction, *, model: int, at: datetime
 ) -> tuple[int, int]:
-    """Close the links that no longer hold, open the new ones. Gives how many of each."""
+    """Close the links that no longer hold, open the new ones. Gives how many of each.
+
+    Reads the tables `assignment` (record, person_id), `edge` and `stored_link`.
+    """
     connection.execute(_LINK_SQL)
     closed = query(
         connection,
@@ -59,8 +62,9 @@ def write_persons(
 ) -> tuple[int, int]:
     """Persons, their golden records and homes. Gives how many persons are new and gone.
 
-    Reads `assignment` (record, person_id), `home_row` (record, home_id, remembered_id) and `golden`
-    (person_id, golden, golden_digest); ids of homes and remembered ids are persons too.
+    Reads the tables `assignment` (record, person_id), `home_row` (record, home_id, remembered_id)
+    and `golden` (person_id, golden, golden_digest); ids of homes and remembered ids are persons
+    too.
     """
     make_person_rows(connection)
     new = stream(
@@ -77,15 +81,7 @@ def write_persons(
     )
     if changed.num_rows:
         bulk.update("person", changed, on=["id"])
-    homes = query(
-        connection,
-        """select record, home_id, remembered_id from home_row
-        anti join stored_home as stored on stored.record = home_row.record
-            and stored.home_id = home_row.home_id
-            and stored.remembered_id is not distinct from home_row.remembered_id
-        order by record""",
-    )
-    bulk.upsert("home", homes, on=["record"])
+    _write_homes(connection, bulk)
     live = f"state = '{PersonState.LIVE}'"
     gone = connection.execute(
         f"select count(*) from person_row where is_stored and not ({live})"
@@ -93,8 +89,31 @@ def write_persons(
     return new_count, gone[0][0]
 
 
+def _write_homes(connection: duckdb.DuckDBPyConnection, bulk: BulkTransaction) -> None:
+    new = stream(
+        connection,
+        """select record, home_id, remembered_id
+        from home_row anti join stored_home using (record) order by record""",
+    )
+    bulk.append("home", new)
+    changed = query(
+        connection,
+        """select record, home_row.home_id, home_row.remembered_id
+        from home_row join stored_home as stored using (record)
+        where stored.home_id <> home_row.home_id
+            or stored.remembered_id is distinct from home_row.remembered_id
+        order by record""",
+    )
+    if changed.num_rows:
+        bulk.update("home", changed, on=["record"])
+
+
 def make_person_rows(connection: duckdb.DuckDBPyConnection) -> None:
-    """The table `person_row` of the ids that are new or of which the store says otherwise."""
+    """The table `person_row` of the ids that are new or of which the store says otherwise.
+
+    A row for each id: its state, where it leads, and its golden record; reads what `write_persons`
+    reads.
+    """
     connection.execute(_PERSON_ROW_SQL)
 
 

@@ -45,7 +45,10 @@ _CONDITIONS: Final = {
 
 
 def read_stored(connection: duckdb.DuckDBPyConnection, bulk: BulkTransaction) -> None:
-    """The tables `stored_<table>`: what the store holds now, current links and open tasks only."""
+    """The tables `stored_<table>`: what the store holds now, current links and open tasks only.
+
+    Each has the columns of the store's own that `_READ` names.
+    """
     for table, columns in _READ.items():
         rows = bulk.read(table, columns, _CONDITIONS.get(table))
         make_table(connection, f"stored_{table}", rows)
@@ -105,20 +108,26 @@ def write_records(
 ) -> tuple[int, int]:
     """Source records and their versions. Gives how many records and versions are new.
 
-    Under another model than the edges in the store have, every record is standardised anew.
+    Under another model than the edges in the store have, every record is standardised anew. Reads
+    the tables `version`, `record_number`, `records`, `live` and `left_out`; `model` is the number
+    that `write_model` gave.
     """
     connection.execute(_NEW_VERSION_SQL)
     connection.execute(_CHANGED_VERSION_SQL)
     connection.execute(_RECORD_ROW_SQL, {"model": model})
     new = stream(
         connection,
-        f"""select {_RECORD_COLUMNS}, $at::timestamptz as registered_at from record_row
-        where not is_stored order by number""",
+        f"""select {_RECORD_COLUMNS}, $at::timestamptz as registered_at
+        from record_row join records on record = number where not is_stored order by number""",
         at=at,
     )
     new_records = bulk.append("source_record", new)
     changed = query(
-        connection, f"select {_RECORD_COLUMNS} from record_row where is_stored order by number"
+        connection,
+        f"""select {_RECORD_COLUMNS} from record_row
+        left join (from records where record in (select number from record_row where is_stored))
+            as records on record = number
+        where is_stored order by number""",
     )
     if changed.num_rows:
         bulk.update("source_record", changed.drop(["source", "local_id"]), on=["number"])
@@ -132,11 +141,10 @@ def write_records(
 
 _NEW_VERSION_SQL: Final = """
 create or replace table new_version as
-select place, record, event_at, sequence, digest, content, mapping_digest, is_error,
+select place, record,
     (select coalesce(max(number), 0) from stored_record_version)
         + row_number() over (order by record, event_at, sequence, digest) as number
-from version left join source_mapping using (source)
-anti join stored_record_version as stored
+from version anti join stored_record_version as stored
     using (record, event_at, sequence, digest)
 """
 
@@ -155,20 +163,23 @@ where stored.state <> {STATE_SQL}
 """
 
 _VERSION_COLUMNS_SQL: Final = f"""
-select number, record, event_at, sequence, digest, content, {STATE_SQL} as state, is_error,
-    mapping_digest, $at::timestamptz as received_at
-from new_version left join left_out using (place)
+select number, version.record, event_at, sequence, digest, content, {STATE_SQL} as state,
+    is_error, mapping_digest, $at::timestamptz as received_at
+from new_version join version using (place) left join source_mapping using (source)
+left join left_out using (place)
 order by number
 """
 
-_RECORD_COLUMNS: Final = (
-    "number, source, local_id, state, live_version, comparison, nhs_number, withheld_nhs_number"
-)
+# `concat` leaves out what is NULL, so a missing field is not there at all.
 COMPARISON_JSON: Final = (
-    "json_merge_patch('{}', to_json({"
-    + ", ".join(f"'{name}': {name}" for name in COMPARISON_FIELDS)
-    + "}))"
+    "'{' || ltrim(concat("
+    + ", ".join(f"""',"{name}":' || to_json({name})""" for name in COMPARISON_FIELDS)
+    + "), ',') || '}'"
 )
+# Only what lives has a comparison record.
+_RECORD_COLUMNS: Final = f"""number, source, local_id, state, live_version,
+    case when record is not null then {COMPARISON_JSON} end as comparison,
+    nhs_number, withheld_nhs_number"""
 
 # A record's row changes with any of its versions, of which older ones are compared too, and when
 # it comes or goes as a whole.
@@ -184,12 +195,12 @@ touched as (
 target as (
     select record_number.record as number, record_number.source, record_number.local_id,
         '{RecordState.LIVE}' as state, numbered.number as live_version,
-        {COMPARISON_JSON}::varchar as comparison, records.nhs_number,
+        records.nhs_number,
         case when stated_nhs_number is distinct from records.nhs_number
             then stated_nhs_number end as withheld_nhs_number
     from record_number join records using (record) join live using (record)
     join numbered using (place))
-select target.*, stored.number is not null as is_stored
+select target.* exclude (nhs_number), stored.number is not null as is_stored
 from target left join stored_source_record as stored using (number)
 where stored.number is null or stored.state <> target.state
     or stored.live_version <> target.live_version
@@ -199,7 +210,7 @@ where stored.number is null or stored.state <> target.state
     or exists (from stored_edge where model <> $model)
 union all by name
 select number, source, local_id, '{RecordState.RETIRED}' as state, live_version,
-    null as comparison, null as nhs_number, null as withheld_nhs_number, true as is_stored
+    null as withheld_nhs_number, true as is_stored
 from stored_source_record where state = '{RecordState.LIVE}'
     and number not in (select record from records)
 """
@@ -208,7 +219,11 @@ from stored_source_record where state = '{RecordState.LIVE}'
 def write_edges(
     connection: duckdb.DuckDBPyConnection, bulk: BulkTransaction, *, model: int
 ) -> None:
-    """Blocking keys and edges: what is no longer so goes, what is new comes."""
+    """Blocking keys and edges: what is no longer so goes, what is new comes.
+
+    Compares the tables `blocking_keys` (record, rule, key) and `edge` (left_record, right_record,
+    match_weight_bits) with what the store holds; `model` is the number that `write_model` gave.
+    """
     gone_keys = query(
         connection,
         "select key, record from stored_blocking_key anti join blocking_keys using (key, record)",
@@ -219,7 +234,7 @@ def write_edges(
         "blocking_key",
         stream(
             connection,
-            """select distinct key, record from blocking_keys
+            """select key, record from blocking_keys
             anti join stored_blocking_key using (key, record) order by key, record""",
         ),
     )
@@ -247,7 +262,10 @@ def write_edges(
 def write_crowded(
     connection: duckdb.DuckDBPyConnection, bulk: BulkTransaction, *, at: datetime
 ) -> None:
-    """The blocking values that outgrew the limit now: no path makes new pairs through them."""
+    """The blocking values that outgrew the limit now: no path makes new pairs through them.
+
+    Reads the tables `crowded` (key, rule, records_count) and `stored_crowded_key`.
+    """
     rows = query(
         connection,
         """select key, records_count, $at::timestamptz as noticed_at

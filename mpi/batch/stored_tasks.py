@@ -157,7 +157,14 @@ def write_tasks(
     *,
     at: datetime,
 ) -> TaskChanges:
-    """Open the questions that are new, change those that are still asked, withdraw the settled."""
+    """Open the questions that are new, change those that are still asked, withdraw the settled.
+
+    Args:
+        connection: Holds the tables `stored_task`, `stored_task_record`, `survivor`, `assignment`.
+        bulk: Of the store.
+        questions: All that is to be asked now, record numbers as in the store.
+        at: Stamps what is opened and withdrawn, UTC.
+    """
     known = open_tasks(connection)
     asked = unanswered(questions, noted_questions(bulk))
     still = {task.question_digest for task in known} & asked.keys()
@@ -303,7 +310,7 @@ def _side_rows(numbered: _Numbered) -> pa.Table:
     rows = [
         (number, record, is_left)
         for number, question in numbered
-        for is_left, side in ((True, question.left), (False, question.right - question.left))
+        for is_left, side in ((True, question.left), (False, question.right))
         for record in sorted(side)
     ]
     numbers, records, sides = zip(*rows, strict=True) if rows else ((), (), ())

@@ -28,11 +28,12 @@ from mpi.storage.releases import Release
 BITS: Final = tuple(range(-4, 21))
 """Thresholds that are tried; weights are log2 odds, so each halves the odds of the one above."""
 PLATEAU_MIN: Final = 0.9
+"""Share of matches, as `mpi.batch.thresholds.PLATEAU_MIN`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdCost:
-    """Linking from one weight on."""
+    """Linking from one weight on; false and missed links are expected numbers of labelled pairs."""
 
     link_bits: int
     false_links: float
@@ -75,6 +76,7 @@ class ThresholdChoice:
         )
 
     def summary(self) -> str:
+        """What was chosen and what it means, in sentences for a terminal."""
         return (
             f"A false link costs as much as {self.cost_ratio:g} missed ones: link from "
             f"{self.link_bits:+d} bits, ask from {self.review_bits:+d} bits; that is "
@@ -141,7 +143,7 @@ def weigh_thresholds(
 
     Args:
         weights: Match weights in bits of labelled pairs.
-        labels: Whether each pair is one person; parallel.
+        labels: Whether each pair is one person; parallel to `weights`.
         records: Records that the pairs are of.
         cost_ratio: Cost of a false link over that of a missed one.
         tasks_per_1000_max: Questions for each 1,000 records, at most.
@@ -169,10 +171,14 @@ def weigh_thresholds(
 def match_shares(
     weights: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float64]:
-    """Probability that each pair is one person: never falling with the weight.
+    """Probability that each pair is one person, 0..1: never falling with the weight.
 
     Numbers are wrong in a few pairs of each thousand, however heavy, so a heavy pair with two
     numbers is no false link: shares are taken of those of the heavier half.
+
+    Args:
+        weights: Match weights in bits, one for each pair, in any order.
+        labels: Whether each pair is one person; parallel to `weights`.
     """
     order = np.lexsort((~labels, weights))
     plateau = max(float(labels[weights >= np.median(weights)].mean()), PLATEAU_MIN)

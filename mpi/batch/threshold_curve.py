@@ -24,6 +24,7 @@ class WeightCurve:
         self.recall = np.cumsum(correct) / max(true, 1)
 
     def point(self, at: int) -> ThresholdPoint:
+        """The point at the `at`th distinct weight, the heaviest being 0."""
         return ThresholdPoint(
             match_weight_bits=float(self.weights[at]),
             precision=float(self.precision[at]),
@@ -34,7 +35,13 @@ class WeightCurve:
 def weight_curve(
     cursor: duckdb.DuckDBPyConnection, edges: pa.Table | None, true_pairs: int
 ) -> WeightCurve | None:
-    """The curve of these edges over the temporary table `judged`; None if none can be judged."""
+    """The curve of these edges; None if none can be judged.
+
+    Args:
+        cursor: Holds the temporary table `judged` (record, human); the view `edges` is left in it.
+        edges: `left`, `right` (record numbers), `match_weight_bits`; each pair once.
+        true_pairs: Pairs of one human among all records, of which recall is the share.
+    """
     if edges is None:
         return None
     cursor.register("edges", edges)
@@ -53,7 +60,7 @@ def weight_curve(
 
 
 def best_point(curve: WeightCurve | None) -> ThresholdPoint | None:
-    """The threshold of most recall that is as precise as wanted."""
+    """The threshold of most recall whose precision is at least `PRECISION_WANTED`; else None."""
     if curve is None:
         return None
     precise = np.flatnonzero(curve.precision >= PRECISION_WANTED)

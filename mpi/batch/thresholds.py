@@ -23,7 +23,7 @@ TASK_SHARE: Final = 0.1
 """A question is worth a steward's time when one in ten of its kind is a link."""
 
 PLATEAU_MIN: Final = 0.9
-"""More wrong numbers than one in ten nobody has; then it is the weights that are wrong."""
+"""Share of matches. More wrong numbers than one in ten nobody has; then the weights are wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,10 @@ def _first_reaching(
 
 
 def isotonic_shares(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The non-decreasing sequence nearest to the values in least squares."""
+    """The non-decreasing sequence nearest to the values in least squares, one for each of them.
+
+    Source: Ayer et al. 1955, DOI 10.1214/aoms/1177728423.
+    """
     means: list[float] = []
     counts: list[int] = []
     for value in values.tolist():

@@ -77,6 +77,7 @@ def train(
         InvalidInput: If a feed as a whole cannot be read, or too few records are alike.
         InvalidModel: If the spec is wrong.
         Conflict: If the release exists: releases never change.
+        StorageUnavailable: If memory or disk runs out, or the release cannot be written.
     """
     if (out / version).exists():
         raise Conflict(f"model release {version}: exists already, and releases never change")
@@ -114,10 +115,13 @@ def train(
 def feeds_standardised(
     folder: Path, model: Model, *, progress: Progress
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the table `records` of a folder of feeds, and no store.
+    """A connection with the tables `records` (a row for each live record) of a folder of feeds.
+
+    Beside it lie the tables of `mpi.batch.extract.build_record_tables`; there is no store.
 
     Raises:
         InvalidInput: If a feed as a whole cannot be read.
+        StorageUnavailable: If memory or disk runs out.
     """
     settings = Settings()
     with tempfile.TemporaryDirectory(prefix="mpi-") as work, open_engine(settings) as connection:

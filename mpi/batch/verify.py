@@ -89,6 +89,7 @@ def verify_store(
         examples_max: Examples of each kind of difference.
 
     Raises:
+        InvalidModel, InvalidSettings: If the release or a mapping cannot be used.
         Conflict: If the store was linked with another model release.
         StorageUnavailable, WrongSchema: If the store cannot be used.
     """
@@ -163,7 +164,7 @@ _DIFFERENCES: Final[Mapping[str, str]] = {
     "records whose state, comparison record or live version differs": _named(
         f"""with made as (
             select records.record, '{RecordState.LIVE}' as state, held.number as live_version,
-                {COMPARISON_JSON}::varchar as comparison, records.nhs_number,
+                {COMPARISON_JSON} as comparison, records.nhs_number,
                 case when stated_nhs_number is distinct from records.nhs_number
                     then stated_nhs_number end as withheld_nhs_number
             from records join live using (record) join version using (place)

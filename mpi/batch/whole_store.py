@@ -30,7 +30,7 @@ from mpi.storage.releases import Release
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What every step of one bulk run works with."""
+    """What every step of one bulk run works with; the tables are what each step says."""
 
     connection: duckdb.DuckDBPyConnection
     bulk: BulkTransaction
@@ -64,7 +64,14 @@ def gather(run: Run, *, replaced_sources: Set[str] = frozenset()) -> None:
 
 
 def link(run: Run) -> tuple[EdgeCounts, Sequence[TaskQuestion]]:
-    """Tables `blocking_keys`, `edge`, `assignment` and `home_row`; gives what is left to ask."""
+    """Tables `blocking_keys`, `edge`, `assignment` and `home_row`; gives what is left to ask.
+
+    Args:
+        run: Gathered.
+
+    Returns:
+        What scoring came to, and the questions of groups and of held versions (overlays).
+    """
     connection, rules = run.connection, partition_rules(run.model)
     counts = find_edges(
         connection,
@@ -74,6 +81,7 @@ def link(run: Run) -> tuple[EdgeCounts, Sequence[TaskQuestion]]:
         has_store=True,
         progress=run.progress,
     )
+    connection.execute("drop table pair")
     decisions = read_decisions(connection, run.bulk)
     undecided = None
     if decisions:

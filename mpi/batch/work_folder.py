@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import mpi
+from mpi.batch.engines import SPILL_PREFIX
 from mpi.config import SourceSystem
 from mpi.errors import Conflict, InvalidInput
 
@@ -41,6 +42,8 @@ def work_folder(
     with _locked(work) as is_mine:
         if not is_mine:
             raise Conflict(f"{folder}: another load of these feeds is running")
+        for spilt in work.glob(f"{SPILL_PREFIX}*"):
+            shutil.rmtree(spilt)
         try:
             yield work
         except InvalidInput:

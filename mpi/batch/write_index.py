@@ -54,6 +54,7 @@ class Written:
 
     @property
     def has_changes(self) -> bool:
+        """Whether the run wrote anything that a caller of the index could see."""
         return any(
             (
                 self.new_versions,

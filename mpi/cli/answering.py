@@ -28,9 +28,10 @@ from mpi.services.resolve import (
     resolve_by_person_id,
     resolve_by_source_id,
 )
-from mpi.storage.engine import Store, open_store
+from mpi.storage.engine import open_store
 from mpi.storage.releases import read_release, release_in_force
 from mpi.storage.unit_of_work import UnitOfWork, reading
+from mpi.storage.writer import Writer
 
 PURPOSE: Final = "administration"
 """Whoever may run commands beside the store runs the index; care is given through the API."""
@@ -48,19 +49,19 @@ class Resolved:
 class Desk:
     """Where questions are asked."""
 
-    store: Store
+    writer: Writer
     index: LinkageIndex
     recipient: Recipient
     clock: Clock
 
     def resolve(self, question: Question) -> Resolved:
-        """Who is this, and where do they have records?
+        """Who is this, and where do they have records? Leaves its trail in the audit.
 
         Raises:
             UnknownPerson, UnknownRecord: If nobody ever had the id or the key.
         """
         answer = ask(
-            self.store,
+            self.writer,
             lambda unit: _answer(unit, self.index, question),
             action="resolve",
             recipient=self.recipient,
@@ -69,9 +70,13 @@ class Desk:
         return Resolved(answer, tuple(self._records(each.person_id) for each in answer.persons))
 
     def explain(self, left: RecordKey, right: RecordKey) -> PairExplanation:
-        """Why are these two live records one person's, or not? Raises UnknownRecord."""
+        """Why are these two live records one person's, or not?
+
+        Raises:
+            UnknownRecord: If one of them is not in the store, or not live.
+        """
         return ask(
-            self.store,
+            self.writer,
             lambda unit: explain_records(unit, self.index, left, right),
             action="explain",
             recipient=self.recipient,
@@ -80,7 +85,7 @@ class Desk:
 
     def _records(self, person_id: PersonId) -> CrossReferences:
         return ask(
-            self.store,
+            self.writer,
             lambda unit: cross_references(unit, self.index, person_id),
             action="cross_reference",
             recipient=self.recipient,
@@ -100,11 +105,11 @@ def open_desk(settings: Settings) -> Desk:
     store = open_store(settings.database_url)
     with reading(store) as unit:
         require_release_in_force(unit, release.digest)
-    return Desk(store, compile_linkage_index(release), own_recipient(), SystemClock())
+    return Desk(Writer(store), compile_linkage_index(release), own_recipient(), SystemClock())
 
 
 def own_recipient() -> Recipient:
-    """Whoever runs the command."""
+    """Whoever runs the command: their account, and that they administer the store."""
     return Recipient(actor=command_line_actor(), purpose=PURPOSE)
 
 

@@ -57,7 +57,12 @@ def chosen_settings(database_url: str | None) -> Settings:
 
 
 def chosen_store(database_url: str | None) -> Store:
-    """The store of the settings, opened; it must exist (see `mpi store init` and `mpi load`)."""
+    """The store of the settings, opened; it must exist (see `mpi store init` and `mpi load`).
+
+    Raises:
+        InvalidSettings: If `mpi.toml` or a variable is wrong.
+        StorageUnavailable, WrongSchema: If the store cannot be used.
+    """
     from mpi.storage.engine import open_store
 
     return open_store(chosen_settings(database_url).database_url)

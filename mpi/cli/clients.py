@@ -29,6 +29,12 @@ ClientId = Annotated[str, typer.Argument(help="The client's id.", show_default=F
 Roles = Annotated[
     list[Role], typer.Option("--role", help="What it may do; may be given more than once.")
 ]
+Jwks = Annotated[
+    Path,
+    typer.Option(
+        help="Its public keys, as a JWKS.", exists=True, dir_okay=False, show_default=False
+    ),
+]
 Organisation = Annotated[
     str, typer.Option("--organisation", help="ODS code of its organisation.", show_default=False)
 ]
@@ -44,6 +50,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def init(database_url: DatabaseUrl = None) -> None:
     """Make the store and the signing keys of an installation; what is there already stays."""
+    from mpi.services.log_key import create_log_key
     from mpi.services.signing_keys import create_keys
     from mpi.storage.engine import create_store
 
@@ -51,6 +58,7 @@ def init(database_url: DatabaseUrl = None) -> None:
     create_store(settings.database_url).close()
     folder = keys_folder_of(settings)
     is_new = create_keys(folder)
+    create_log_key(folder)
     typer.echo("The store is ready.")
     typer.echo(f"{'New signing keys' if is_new else 'The signing keys'} are in {folder}.")
 
@@ -64,12 +72,7 @@ def add(
     client_id: ClientId,
     roles: Roles,
     organisation: Organisation,
-    jwks: Annotated[
-        Path,
-        typer.Option(
-            help="Its public keys, as a JWKS.", exists=True, dir_okay=False, show_default=False
-        ),
-    ],
+    jwks: Jwks,
     sources: Annotated[
         list[str] | None,
         typer.Option("--source", help="A source system of its own, beside those of its ODS code."),
@@ -93,6 +96,19 @@ def add(
     with writing(chosen_store(database_url)) as unit:
         register_client(unit, added, actor=_actor())
     typer.echo(f"{client_id} may ask for tokens.")
+
+
+@_clients.command(epilog=example("mpi client keys dch-engine --jwks keys.json"))
+def keys(client_id: ClientId, jwks: Jwks, database_url: DatabaseUrl = None) -> None:
+    """Exchange a client's public keys; to change over without a gap, list old and new first."""
+    from mpi.services.assertions import checked_jwks
+    from mpi.services.clients import exchange_keys
+    from mpi.storage.unit_of_work import writing
+
+    exchanged = checked_jwks(_read_json(jwks))
+    with writing(chosen_store(database_url)) as unit:
+        exchange_keys(unit, client_id, exchanged, actor=_actor(), at=_now())
+    typer.echo(f"{client_id} signs with {', '.join(key['kid'] for key in exchanged)} from now on.")
 
 
 @_clients.command(name="list", epilog=example("mpi client list --json"))
@@ -133,6 +149,15 @@ def rotate(database_url: DatabaseUrl = None) -> None:
     typer.echo(f"Tokens are signed with key {kid} from now on.")
 
 
+@_keys.command(name="replace-log-key", epilog=example("mpi keys replace-log-key"))
+def replace_log_key(database_url: DatabaseUrl = None) -> None:
+    """Make the log's references to persons untraceable; restart the server to use the new key."""
+    from mpi.services.log_key import replace_log_key as replace
+
+    replace(keys_folder_of(chosen_settings(database_url)))
+    typer.echo("References in logs until now lead to nobody any more. Restart the server.")
+
+
 def token(
     role: Annotated[Role, typer.Option(help="What it may do.", show_default=False)],
     organisation: Organisation,
@@ -155,7 +180,22 @@ def local_token(
     sources: Iterable[str] = (),
     lifetime: timedelta = timedelta(hours=LOCAL_TOKEN_HOURS),
 ) -> str:
-    """A token of the local client of these roles and organisation, registered if need be."""
+    """A token of the local client of these roles and organisation, registered if need be.
+
+    Args:
+        settings: Of the installation whose keys sign it; it must have some.
+        roles: What it may do.
+        organisation: ODS code.
+        sources: Source systems of its own, beside those of the ODS code.
+        lifetime: How long it is good for.
+
+    Raises:
+        InvalidInput: If a role, the organisation or a source is not possible.
+        InvalidSettings: If there are no keys to sign with.
+        StorageUnavailable, WrongSchema: If the store cannot be used.
+
+    Source: a JSON Web Token, RFC 7519.
+    """
     from mpi.services.clients import local_client
     from mpi.services.signing_keys import open_keys
     from mpi.services.tokens import Tokens, issuer_of

@@ -53,6 +53,7 @@ class Demonstration:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
+        """Notes under `name` how many seconds the work inside takes, to a hundredth."""
         began = perf_counter()
         yield
         self.seconds[name] = round(perf_counter() - began, 2)
@@ -150,7 +151,7 @@ def _ask(demonstration: Demonstration) -> None:
     from mpi.cli.show import print_answer
 
     desk = open_desk(demonstration.settings)
-    examples = example_records(read_index(desk.store), records_count=EXAMPLE_RECORDS_COUNT)
+    examples = example_records(read_index(desk.writer.store), records_count=EXAMPLE_RECORDS_COUNT)
     with demonstration.timed("resolve"):
         for number, (words, question) in enumerate(_questions(desk, examples), start=4):
             _say(f"{number}. {words}")

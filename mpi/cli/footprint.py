@@ -33,6 +33,6 @@ def workers_count(settings: Settings) -> int:
 
 
 def cost_of_work(seconds: float, settings: Settings) -> str:
-    """One line for a terminal: how long batch work took, and how much memory at most."""
+    """One line for a terminal: how many seconds batch work took, and how much memory at most."""
     memory_mib = peak_memory_mib(workers_count=workers_count(settings))
     return f"Took {seconds:.0f} s and at most {memory_mib:,} MiB of memory."

@@ -72,7 +72,7 @@ def report(
 
     desk = open_desk(chosen_settings(database_url))
     data = report_on_store(
-        desk.store,
+        desk.writer.store,
         model=desk.index.model,
         created_at=SystemClock().now(),
         truth=truth,

@@ -27,6 +27,7 @@ class ShownProgress:
 
     @contextmanager
     def phase(self, name: str, total: int | None = None) -> Iterator[Phase]:
+        """A phase with its bar; at its end one line of how many seconds it took."""
         began = perf_counter()
         with self._watched(name, total) as phase:
             yield phase

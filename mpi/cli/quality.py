@@ -85,7 +85,7 @@ def export(
 
     desk = open_desk(chosen_settings(database_url))
     count = export_sample(
-        desk.store,
+        desk.writer.store,
         thresholds=desk.index.model.thresholds,
         out=out,
         key=key,

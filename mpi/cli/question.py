@@ -18,7 +18,7 @@ QUESTION_BYTES_MAX: Final = 65_536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Exactly one of these is set."""
+    """Exactly one of these is set: what is asked."""
 
     record: RecordKey | None = None
     person: PersonId | None = None

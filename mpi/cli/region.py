@@ -48,7 +48,8 @@ def synth(
     """Invent a region: people, and what each kind of source system holds of them.
 
     Every source writes its own raw layout; truth.csv says who is who. NHS
-    numbers come from the range that no real person has.
+    numbers come from the range that no real person has. --check ends with
+    status 1 if a figure is not as published.
     """
     from mpi.cli.progress import ShownProgress
     from mpi.synthetic.region import generate, write_region

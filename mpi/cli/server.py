@@ -52,7 +52,17 @@ def serve(
 
 
 def check_exposure(settings: Settings, host: str, *, workers: int) -> None:
-    """Raise InvalidSettings if the server would show more than it can protect."""
+    """Refuse to show more than the server can protect, or to share a store that cannot be shared.
+
+    Args:
+        settings: Its certificate, proxies and public address.
+        host: Where it would listen.
+        workers: Processes.
+
+    Raises:
+        InvalidSettings: If several workers would share SQLite, or callers beyond this machine would
+            be answered without TLS or under an address that is not https.
+    """
     if workers > 1 and settings.database_url.startswith("sqlite:"):
         raise InvalidSettings("workers: a SQLite store is served by one; use PostgreSQL for more")
     if is_loopback(host):
@@ -67,7 +77,7 @@ def check_exposure(settings: Settings, host: str, *, workers: int) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens here."""
+    """Whether only this machine can reach what listens here: `localhost`, 127.0.0.0/8 or ::1."""
     if host == "localhost":
         return True
     try:
@@ -81,11 +91,13 @@ def _prepare_keys(settings: Settings, *, is_local: bool) -> None:
     from mpi.cli.clients import DEMO_ORGANISATION, local_token
     from mpi.config import read_source_systems
     from mpi.domain.policy import Role
+    from mpi.services.log_key import create_log_key
     from mpi.services.signing_keys import create_keys, open_keys
 
     folder = keys_folder_of(settings)
     if is_local:
         create_keys(folder, is_demo=True)
+        create_log_key(folder)
     if not open_keys(folder).current().is_demo:
         return
     if not is_local:

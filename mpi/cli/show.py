@@ -188,6 +188,12 @@ def print_explanation(
     """The waterfall of a pair: what each comparison adds, and the sum so far.
 
     Each number is the difference of two rounded sums, so that what is shown adds up exactly.
+
+    Args:
+        explanation: As `mpi.linkage.explain.explain` gives it.
+        link_bits: Threshold of the model.
+        review_bits: Threshold of the model.
+        console: Where to; standard output by default.
     """
     shown = console or _console()
     weight = rounded_bits(explanation.match_weight_bits)

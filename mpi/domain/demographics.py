@@ -19,12 +19,15 @@ class PreviousName:
     kind: str | None = None
     """`maiden`, `previous`, `alias` or `preferred`."""
     until: str | None = None
-    """ISO date, as far as known."""
+    """When it ceased, in ISO 8601 where the source's text could be read, as far as known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviousAddress:
-    """An address that the source says the person has left, or also uses."""
+    """An address that the source says the person has left, or also uses.
+
+    `address`, `town` and `postcode` are as in `Demographics`, `until` as in `PreviousName`.
+    """
 
     address: str | None = None
     town: str | None = None
@@ -45,13 +48,13 @@ class RelatedPerson:
 class Demographics:
     """One version of a record's content, in canonical fields; every text as the source wrote it.
 
-    The first fourteen fields are the columns of `mpi link`. Dates are any text; a source mapping
-    turns its own format into ISO 8601 where it can and leaves the text where it cannot.
+    The columns of `mpi link` are among the fields up to `email`. Dates are any text; a source
+    mapping turns its own format into ISO 8601 where it can and leaves the text where it cannot.
     """
 
     nhs_number: str | None = None
     nhs_number_status: str | None = None
-    """NHS NUMBER STATUS INDICATOR `01`..`08`; `01` is present and verified."""
+    """NHS Data Dictionary, NHS NUMBER STATUS INDICATOR CODE `01`..`08`; `01` is verified."""
     identifier: str | None = None
     """A number of another scheme (another country's, a national insurance number)."""
     given_name: str | None = None
@@ -86,3 +89,4 @@ TEXT_FIELDS: tuple[str, ...] = tuple(
 
 
 NO_DEMOGRAPHICS = Demographics()
+"""What a deletion says."""

@@ -35,7 +35,7 @@ IsInformative = Callable[[str, str], bool]
 
 @dataclass(frozen=True, slots=True)
 class CurrentRecord:
-    """The live version of one of the person's records."""
+    """The live version of one of the person's records; `event_at` is when it became true, UTC."""
 
     key: RecordKey
     demographics: Demographics
@@ -60,7 +60,10 @@ Contents = tuple[Any, ...]
 
 
 class GoldenValue(NamedTuple):
-    """One value with its provenance."""
+    """One value with its provenance.
+
+    `value` is a text; of the fields in `LISTS` a text or one part, such as a `PreviousName`.
+    """
 
     value: Any
     record: RecordKey
@@ -73,13 +76,20 @@ class GoldenValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GoldenRecord:
-    """Field -> value, for the fields that somebody knows; lists hold every distinct entry."""
+    """Field -> value, for the fields that somebody knows; lists hold every distinct entry.
+
+    A field that nobody tells is absent. Entries of a list are in order of recency, the latest
+    first.
+    """
 
     values: Mapping[str, GoldenValue]
     lists: Mapping[str, tuple[GoldenValue, ...]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, in the order of the fields of `Demographics`."""
+        """Plain JSON values: field -> `{value, record, version, rule}`, or a list of such.
+
+        Texts come first, in the order of the fields of `Demographics`, then the lists (`LISTS`).
+        """
         plain: dict[str, Any] = {name: _plain(value) for name, value in self.values.items()}
         plain |= {name: [_plain(entry) for entry in found] for name, found in self.lists.items()}
         return plain
@@ -91,8 +101,12 @@ def survivorship(
     """The golden record of these current records of one person.
 
     Args:
-        records: At least one; their order does not matter.
-        is_informative: Tells values from placeholders.
+        records: At least one, each key once; their order does not matter.
+        is_informative: Field, text -> whether it is more than a placeholder; every text if left
+            out.
+
+    Returns:
+        For each field the winner by the order in this module's docstring, with its provenance.
     """
     tellers = [Teller(each.key, each.event_at, each.digest, each.trust) for each in records]
     contents = [_contents_of(each.demographics) for each in records]

@@ -1,7 +1,7 @@
 """Names of things: source records, persons, NHS numbers.
 
 A person id travels by telephone and on paper, so it carries a check character that catches every
-single wrong character and every swap of two neighbours.
+single wrong character and all but two in a thousand swaps of two neighbours.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mpi.errors import InvalidIdentifier
 from mpi.limits import LOCAL_ID_CHARACTERS_MAX, SOURCE_NAME_CHARACTERS_MAX
 
 PersonId = NewType("PersonId", str)
-"""`P` + 12 random characters + 1 check character, e.g. `P7K2M9QX4T1BWC`."""
+"""`P` + 12 random characters + 1 check character, e.g. `P7K2M9QX4T1BW7`."""
 
 _PERSON_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _RANDOM_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -25,7 +25,10 @@ _SOURCE_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 class RecordKey(NamedTuple):
-    """A source record's key; in text `source:local_id`. Ordered, so that a pair has one order."""
+    """A source record's key; in text `source:local_id`. Ordered, so that a pair has one order.
+
+    The order is that of source and local id by code points; a local id may hold colons itself.
+    """
 
     source: str
     local_id: str
@@ -35,7 +38,7 @@ class RecordKey(NamedTuple):
 
 
 def parse_record_key(text: str) -> RecordKey:
-    """The key written as `source:local_id`.
+    """The key written as `source:local_id`; the first colon parts the two.
 
     Raises:
         InvalidIdentifier: If there is no colon, or a part is empty, too long or has characters
@@ -48,7 +51,15 @@ def parse_record_key(text: str) -> RecordKey:
 
 
 def checked_record_key(source: str, local_id: str) -> RecordKey:
-    """The key of these parts, once they are known to be sound (see `parse_record_key`)."""
+    """The key of these parts, once they are known to be sound.
+
+    Args:
+        source: 1 to `SOURCE_NAME_CHARACTERS_MAX` of a-z, 0-9, `-` and `_`.
+        local_id: 1 to `LOCAL_ID_CHARACTERS_MAX` printable characters, upper and lower case apart.
+
+    Raises:
+        InvalidIdentifier: If one of them is not; the sentence names which.
+    """
     if not source or len(source) > SOURCE_NAME_CHARACTERS_MAX or set(source) - _SOURCE_CHARACTERS:
         raise InvalidIdentifier(
             f"source: must be 1-{SOURCE_NAME_CHARACTERS_MAX} lower-case letters, digits, - or _"
@@ -61,7 +72,13 @@ def checked_record_key(source: str, local_id: str) -> RecordKey:
 
 
 def person_id_from_bytes(random_bytes: bytes) -> PersonId:
-    """The person id that spells 8 random bytes (60 of their 64 bits) with its check character."""
+    """The person id that spells random bytes with its check character.
+
+    Args:
+        random_bytes: At least `PERSON_ID_RANDOM_BYTES` (8); 60 bits of the first 8 are used.
+
+    Source: Crockford's base 32 for the body; ISO/IEC 7064, MOD 37,36, for the check character.
+    """
     number = int.from_bytes(random_bytes[:PERSON_ID_RANDOM_BYTES], "big")
     body = "P" + "".join(_RANDOM_ALPHABET[(number >> shift) & 31] for shift in range(0, 60, 5))
     return PersonId(body + _check_character(body))
@@ -70,8 +87,12 @@ def person_id_from_bytes(random_bytes: bytes) -> PersonId:
 def parse_person_id(text: str) -> PersonId:
     """The person id that a clerk typed: case, spaces and hyphens do not matter.
 
+    That the id is sound does not say that it was ever given.
+
     Raises:
         InvalidIdentifier: If the form or the check character is wrong.
+
+    Source: ISO/IEC 7064, MOD 37,36.
     """
     compact = text.strip().upper().replace(" ", "").replace("-", "")
     if (
@@ -94,9 +115,11 @@ def _check_character(body: str) -> str:
 
 
 def is_valid_nhs_number(text: str) -> bool:
-    """Ten ASCII digits whose check digit holds and which are not one digit repeated.
+    """Whether text is ten ASCII digits, not one repeated, of which the check digit holds.
 
-    All ten repeated-digit numbers pass the check digit, and all are placeholders.
+    All ten repeated-digit numbers pass the check digit, and all are placeholders. Spaces and
+    hyphens make it false: `mpi.standardise.numbers` takes them out.
+
     Source: NHS Data Dictionary, NHS NUMBER (modulus 11).
     """
     if len(text) != 10 or not text.isascii() or not text.isdigit() or len(set(text)) == 1:

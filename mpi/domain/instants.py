@@ -8,7 +8,7 @@ from mpi.errors import InvalidInput
 
 
 def parse_instant(text: object, *, field: str) -> datetime:
-    """The instant that ISO 8601 text names, in UTC.
+    """The instant that ISO 8601 text names, in UTC, to the microsecond.
 
     Args:
         text: What a caller sent, whatever it is.

@@ -15,7 +15,7 @@ WEIGHT_STEPS_PER_BIT: Final = 1_000_000.0
 
 
 def rounded_bits(match_weight_bits: float) -> float:
-    """The weight as it meets a threshold or another weight.
+    """The weight in bits as it meets a threshold or another weight: to a millionth, halves upwards.
 
     Bulk work writes the same three operations in SQL (`mpi.batch.edges`), where `round` differs.
     """
@@ -25,7 +25,9 @@ def rounded_bits(match_weight_bits: float) -> float:
 class Edge(NamedTuple):
     """A blocked pair whose rounded weight reaches `review_bits`; the smaller key is left.
 
-    Keys are record numbers of the store or of the run; nothing depends on which.
+    Two records with one trusted number make an edge whatever they weigh, so that partition sees
+    them. Keys are record numbers of the store or of the run; nothing depends on which. The weight
+    is Fellegi and Sunter's (1969): log2 odds that the two are one human, in bits, prior included.
     """
 
     left: int
@@ -33,17 +35,21 @@ class Edge(NamedTuple):
     match_weight_bits: float
 
     def other(self, end: int) -> int:
-        """The record at the other end."""
+        """The record at the other end; `end` must be one of the two."""
         return self.right if end == self.left else self.left
 
 
 class DecisionKind(StrEnum):
+    """What a steward can say of two persons, or of a version and those before it."""
+
     SAME = "same"
+    """All the records named are one person's."""
     DIFFERENT = "different"
+    """No record of the one side is of the other side's person."""
 
 
 class VetoReason(StrEnum):
-    """Why two groups must not merge; letters as in docs/ARCHITECTURE.md."""
+    """Why two groups must not merge; in the order (a) to (e) of docs/ARCHITECTURE.md."""
 
     DECIDED_DIFFERENT = "decided_different"
     CONFLICTING_NHS_NUMBERS = "conflicting_nhs_numbers"
@@ -54,7 +60,7 @@ class VetoReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SeenEvidence:
-    """What there was between the two sides when a steward decided."""
+    """What there was between the two sides when a steward decided; weights in bits."""
 
     match_weight_bits: float | None
     """Of the heaviest edge between them; None if there was none."""
@@ -78,7 +84,7 @@ class Decision:
 
 
 class RefusalReason(StrEnum):
-    """Why a link edge was not applied."""
+    """Why a link edge was not applied, or why records that are together are asked about."""
 
     VETO = "veto"
     AMBIGUITY = "ambiguity"
@@ -91,20 +97,28 @@ class RefusalReason(StrEnum):
 
 
 class LinkOrigin(StrEnum):
+    """Who says that a record belongs to a person."""
+
     AUTOMATIC = "automatic"
+    """The live index, without a decision."""
     BATCH = "batch"
+    """Bulk work: a load or a new release."""
     STEWARD = "steward"
+    """The live index, carrying out a decision or its retraction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """The statement that a record belongs to a person, for as long as it was in force."""
+    """The statement that a record belongs to a person, for as long as it was in force.
+
+    From `valid_from` on and before `valid_to`, both UTC; a link without an end is in force now.
+    """
 
     record: RecordKey
     person_id: PersonId
     origin: LinkOrigin
     match_weight_bits: float | None
-    """Heaviest edge to another record of the person when linked; None for a person of one."""
+    """Bits of the heaviest edge to another record of the person when linked; None without one."""
     model_digest: str
     valid_from: datetime
     valid_to: datetime | None = None

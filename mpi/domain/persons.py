@@ -24,7 +24,10 @@ class PersonStanding(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A live person: exactly the records that the current links give it, at least one."""
+    """A live person: exactly the records that the current links give it, at least one.
+
+    `created_at` is when the id was given, UTC.
+    """
 
     person_id: PersonId
     records: tuple[RecordKey, ...]

@@ -33,21 +33,26 @@ STANDS_ALONE: Final = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})
 
 
 class Duty(StrEnum):
-    """What a permission is bound to."""
+    """What a permission is bound to; the more duties, the less it permits."""
 
     OWN_SOURCES = "own_sources"
     """Only records of source systems that are the client's own."""
     UNIQUE_MATCH = "unique_match"
     """Of a search only the one certain match, else nobody: no list of strangers."""
+    NAMED_USER = "named_user"
+    """Only on behalf of a user whom the client names: who looks is not the portal."""
 
 
 class Refusal(StrEnum):
     """Why something was refused; safe to show and to log."""
 
     NO_POLICY = "no-policy"
+    """The table does not name the action."""
     NO_TOKEN = "no-token"
     ROLE = "role"
+    """None of the principal's roles may do it."""
     OTHER_SOURCE = "other-source"
+    """It may, but only to records of its own source systems."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +72,12 @@ class Resource:
     """What is acted on, as far as the request's address says."""
 
     source: str | None = None
+    """Name of a source system; None where the address names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """It may be done, under these duties."""
+    """It may be done, under these duties; without a principal only if the action is public."""
 
     principal: Principal | None
     duties: frozenset[Duty] = frozenset()
@@ -92,7 +98,7 @@ class Deny:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Who may do one action."""
+    """Who may do one action: role -> duties, empty for nobody; `what` says it in words."""
 
     what: str
     roles: Mapping[Role, frozenset[Duty]] = field(default_factory=lambda: MappingProxyType({}))
@@ -109,11 +115,14 @@ class Rule:
 _NONE: Final[frozenset[Duty]] = frozenset()
 _OWN: Final = frozenset({Duty.OWN_SOURCES})
 _UNIQUE: Final = frozenset({Duty.UNIQUE_MATCH})
-_SEEKERS: Final = {Role.INTEGRATION: _UNIQUE, Role.VIEW: _UNIQUE, Role.STEWARD: _NONE}
-_READERS: Final = {Role.INTEGRATION: _NONE, Role.VIEW: _NONE, Role.STEWARD: _NONE}
+_FOR_USER: Final = frozenset({Duty.NAMED_USER})
+_SEEKERS: Final = {Role.INTEGRATION: _UNIQUE, Role.VIEW: _UNIQUE | _FOR_USER, Role.STEWARD: _NONE}
+_READERS: Final = {Role.INTEGRATION: _NONE, Role.VIEW: _FOR_USER, Role.STEWARD: _NONE}
 _OWNERS: Final = {Role.INTEGRATION: _OWN}
 _STEWARDS: Final = {Role.STEWARD: _NONE}
-_FOLLOWERS: Final = _READERS | {Role.AUDITOR: _NONE}
+_FOLLOWERS: Final[Mapping[Role, frozenset[Duty]]] = {
+    role: _NONE for role in Role if role is not Role.ADMINISTRATOR
+}
 _STATERS: Final = {Role.INTEGRATION: _NONE, Role.STEWARD: _NONE}
 
 POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
@@ -138,7 +147,7 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
         "read_source_record": Rule(
             what="read one source record",
             shows_people=True,
-            roles={Role.INTEGRATION: _OWN, Role.VIEW: _NONE, Role.STEWARD: _NONE},
+            roles={Role.INTEGRATION: _OWN, Role.VIEW: _FOR_USER, Role.STEWARD: _NONE},
         ),
         "explain": Rule(
             what="read why two records are one person's", roles=_STEWARDS, shows_people=True
@@ -194,17 +203,23 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
         "list_disclosures": Rule(what="read who saw a person", roles={Role.AUDITOR: _NONE}),
     }
 )
+"""Action -> rule. Read-only."""
 
 
 def decide(principal: Principal | None, action: str, resource: Resource) -> Permit | Deny:
     """Whether a principal may do an action to a resource, and under which duties.
 
-    A client of several roles acts in the most permitted of those that allow the action.
+    A client of several roles acts in the most permitted of those that allow the action: only the
+    duties that all of them share bind it.
 
     Args:
         principal: Who asks; None without a sound token.
         action: Name of the route or command.
         resource: What is acted on.
+
+    Returns:
+        A permit, or the refusal with its reason. Nothing is raised: the door decides what a refusal
+        looks like.
     """
     rule = POLICY.get(action)
     if rule is None:
@@ -223,7 +238,7 @@ def decide(principal: Principal | None, action: str, resource: Resource) -> Perm
 
 
 def policy_page() -> str:
-    """The table as a Markdown page for people who judge it."""
+    """The table as a Markdown page for people who judge it: a row an action, a column a role."""
     head = ["Action", *Role, "without a token"]
     lines = [
         "# Who may do what",
@@ -233,6 +248,7 @@ def policy_page() -> str:
         "",
         "* **own**: only records of source systems that are the client's own.",
         "* **unique**: of a search only the one certain match, else nobody.",
+        "* **user**: only for a user whom the client names in the request.",
         "",
         f"| {' | '.join(head)} |",
         f"|{' --- |' * len(head)}",
@@ -252,7 +268,7 @@ def _cell(rule: Rule, role: Role) -> str:
         return "yes"
     if role not in rule.roles:
         return "-"
-    words = {Duty.OWN_SOURCES: "own", Duty.UNIQUE_MATCH: "unique"}
+    words = {Duty.OWN_SOURCES: "own", Duty.UNIQUE_MATCH: "unique", Duty.NAMED_USER: "user"}
     return ", ".join(words[duty] for duty in sorted(rule.roles[role])) or "yes"
 
 

@@ -40,16 +40,19 @@ class VersionVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordVersion:
-    """One immutable thing that a source said about one record at one time."""
+    """One immutable thing that a source said about one record at one time.
+
+    `verdict` is a steward's word about it, None as long as there is none in force.
+    """
 
     key: RecordKey
     demographics: Demographics
     event_at: datetime
     """When it became true at the source, UTC."""
     sequence: int = 0
-    """The source's own order among versions of one instant."""
+    """The source's own order among versions of one instant; 0 if it has none."""
     digest: str = ""
-    """`content_digest` of the demographics."""
+    """`content_digest` of the demographics' canonical JSON, or `DELETION`."""
     is_entered_in_error: bool = False
     verdict: VersionVerdict | None = None
     content: str = field(default="", compare=False, repr=False)
@@ -57,11 +60,12 @@ class RecordVersion:
 
     @property
     def is_deletion(self) -> bool:
+        """Whether it says nothing but that the source deleted its record."""
         return self.digest == DELETION
 
     @property
     def order(self) -> tuple[datetime, int, str]:
-        """Versions are folded in this order, however they arrive."""
+        """Instant, sequence, digest: versions are folded in this order, however they arrive."""
         return (self.event_at, self.sequence, self.digest)
 
 
@@ -74,6 +78,7 @@ class SourceRecord:
 
     @property
     def live(self) -> RecordVersion:
+        """The last version, which golden records quote."""
         return self.versions[-1]
 
 
@@ -90,7 +95,10 @@ def fold_versions(versions: Sequence[RecordVersion]) -> SourceRecord:
 
 
 def demographics_to_dict(demographics: Demographics) -> dict[str, Any]:
-    """The content as plain JSON values, without the fields that are empty."""
+    """The content as plain JSON values: field -> text, list of texts, or list of parts' objects.
+
+    Fields that are empty are left out, of parts too; the order is that of `Demographics`.
+    """
     content: dict[str, Any] = {}
     for name in _DEMOGRAPHIC_FIELDS:
         value = getattr(demographics, name)
@@ -105,7 +113,11 @@ def demographics_to_dict(demographics: Demographics) -> dict[str, Any]:
 
 
 def demographics_from_dict(content: Mapping[str, Any]) -> Demographics:
-    """The inverse of `demographics_to_dict`; keys must be fields of `Demographics`."""
+    """The inverse of `demographics_to_dict`.
+
+    Raises:
+        TypeError: If a key is no field: callers give what was stored or has been checked.
+    """
     values = dict(content)
     for name, part_type in PART_TYPES.items():
         if name in values:
@@ -116,7 +128,7 @@ def demographics_from_dict(content: Mapping[str, Any]) -> Demographics:
 
 
 def content_json(content: Mapping[str, Any]) -> str:
-    """Canonical JSON: sorted keys, no spaces, text as it is."""
+    """Canonical JSON: keys sorted by code point, no spaces, text as it is."""
     return _CANONICAL.encode(content)
 
 
@@ -126,7 +138,11 @@ _CANONICAL: Final = json.JSONEncoder(
 
 
 def content_digest(canonical_json: str) -> str:
-    """32 hexadecimal digits of BLAKE2b: equal content, equal digest, on every path."""
+    """32 hexadecimal digits of BLAKE2b (RFC 7693): equal content, equal digest, on every path.
+
+    Args:
+        canonical_json: What `content_json` gives; half characters in it are digested as they are.
+    """
     data = canonical_json.encode("utf-8", "surrogatepass")
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 

@@ -5,8 +5,8 @@ values (its history) has a key for each combination. Keys on the frozen stop lis
 that too many records share: they are replaced by tighter keys, which carry further fields, and
 dropped where those are missing or are themselves on the list.
 
-The key function and its SQL stand side by side, and `tests/parity` holds them together. MD5 is
-used because DuckDB has it too; nothing depends on it being hard to reverse.
+The key function and its SQL stand side by side, and `tests/parity` holds them together. MD5 (RFC
+1321) is used because DuckDB has it too; nothing depends on it being hard to reverse.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ def compile_blocking(
     Args:
         rules: The model's blocking rules.
         stop_list: The release's stop-listed keys, a set.
+
+    Returns:
+        Record -> its keys of all rules, as `blocking_keys` gives them; empty if no rule applies.
     """
     compiled = [_compile_rule(rule, stop_list) for rule in rules]
 
@@ -199,6 +202,11 @@ from {keys} as l join {keys} as r on l.key = r.key and l.record < r.record"""
 
 
 def crowded_keys_sql(*, keys: str = "blocking_keys", records_max: int) -> str:
-    """The query that gives each key (and its count) held by more records than `records_max`."""
+    """The query of the columns `key, records_count` for keys that too many records hold.
+
+    Args:
+        keys: Table with the columns `record` and `key`.
+        records_max: Keys held by more rows than this are given.
+    """
     return f"""select key, count(*) as records_count
 from {keys} group by key having count(*) > {records_max}"""

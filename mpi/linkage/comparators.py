@@ -7,6 +7,10 @@ capitals (see `ComparisonRecord`), because DuckDB compares bytes and Python char
 
 Jaro-Winkler depends on the order of its arguments in rare cases, so both executors put each two
 strings in order first. Damerau-Levenshtein (true, not optimal string alignment) is a metric.
+
+Sources: Jaro 1989, DOI 10.1080/01621459.1989.10478785, and Winkler 1990, String comparator metrics
+(Proceedings of the Section on Survey Research Methods, ASA); Damerau 1964,
+DOI 10.1145/363958.363994, and Levenshtein 1966, Soviet Physics Doklady 10(8).
 """
 
 from __future__ import annotations
@@ -45,7 +49,7 @@ class Layout:
         return self._slots.setdefault(field, len(self._slots))
 
     def values_preparer(self) -> Callable[[Mapping[str, Any]], Prepared]:
-        """The same for the fields of a record that are not empty, by name, as they are stored."""
+        """The same for a record as it is stored: field -> value, empty fields left out."""
         fields = tuple(self._slots)
         empty = {field: None if field in SCALAR_FIELDS else () for field in fields}
         if len(fields) < 2:
@@ -98,7 +102,11 @@ def check_test(test: Test) -> Comparator:
 
 
 def compile_test(layout: Layout, test: Test) -> PairTest:
-    """The Python function of one test, its negation included. Raises InvalidModel."""
+    """The Python function of one test, its negation included.
+
+    It takes two records prepared by the layout, in either order. Raises InvalidModel as
+    `check_test`.
+    """
     compiled = check_test(test).compile(layout, test)
     if test.is_negated:
         return lambda left, right: not compiled(left, right)
@@ -106,7 +114,7 @@ def compile_test(layout: Layout, test: Test) -> PairTest:
 
 
 def compile_alternatives(layout: Layout, alternatives: Alternatives) -> PairTest:
-    """Whether one of the conditions holds. Raises InvalidModel."""
+    """Whether one of the conditions holds of two prepared records. Raises InvalidModel."""
     conditions = [[compile_test(layout, test) for test in condition] for condition in alternatives]
     return lambda left, right: any(
         all(test(left, right) for test in condition) for condition in conditions
@@ -116,7 +124,10 @@ def compile_alternatives(layout: Layout, alternatives: Alternatives) -> PairTest
 def compile_record_test(
     alternatives: Alternatives,
 ) -> Callable[[ComparisonRecord, ComparisonRecord], bool]:
-    """The same for records as they are, for callers that test few pairs (vetoes)."""
+    """The same for records as they are, for callers that test few pairs (vetoes).
+
+    Raises InvalidModel if a test is wrong.
+    """
     layout = Layout()
     holds = compile_alternatives(layout, alternatives)
     prepare = layout.preparer()
@@ -124,13 +135,19 @@ def compile_record_test(
 
 
 def sql_of_test(test: Test) -> str:
-    """The DuckDB condition of one test, its negation included. Raises InvalidModel."""
+    """The DuckDB condition of one test, its negation included, over `<field>_l` and `<field>_r`.
+
+    Never NULL. Raises InvalidModel as `check_test`.
+    """
     sql = check_test(test).sql(test)
     return f"(not {sql})" if test.is_negated else sql
 
 
 def alternatives_sql(alternatives: Alternatives) -> str:
-    """The DuckDB condition that one of these holds. Raises InvalidModel."""
+    """The DuckDB condition that one of these holds, over `<field>_l`, `<field>_r`.
+
+    Raises InvalidModel.
+    """
     conditions = (" and ".join(map(sql_of_test, condition)) for condition in alternatives)
     return " or ".join(f"({condition})" for condition in conditions)
 
@@ -415,7 +432,7 @@ _MACROS: Final = {
 
 
 def macros_sql() -> list[str]:
-    """The statements that teach a DuckDB connection the comparators, in order."""
+    """The statements that teach a DuckDB connection the comparators (`mpi_...`), in order."""
     return [f"create or replace macro {head} as ({body})" for head, body in _MACROS.items()]
 
 

@@ -112,7 +112,14 @@ class GrowingGroups:
         self._rivals: dict[tuple[int, int], int] = {}
 
     def apply_same(self, same: Iterable[Sides]) -> list[Sides]:
-        """Unites what stewards united; gives the decisions that others forbid."""
+        """Unites what stewards united, decision by decision, whatever vetoes (b) to (e) say.
+
+        Args:
+            same: The two sides of each decision, as record numbers, in the order of decisions.
+
+        Returns:
+            The decisions that were skipped, because a *different* one forbids what they unite.
+        """
         skipped = []
         for left, right in same:
             names = {self._name[self._place[record]] for record in left | right}
@@ -126,7 +133,10 @@ class GrowingGroups:
         return skipped
 
     def apply_links(self, links: Iterable[Edge]) -> None:
-        """Judges each link edge once, the heaviest first, edges of one weight together."""
+        """Judges each link edge once, the heaviest first, edges of one weight together.
+
+        An edge is skipped where a veto or an ambiguity stands between the groups that it joins.
+        """
         for _, same_weight in groupby(sorted(links, key=_descending), key=_descending):
             step = list(same_weight)
             if len(step) == 1:
@@ -135,6 +145,7 @@ class GrowingGroups:
                 self._apply_step(step)
 
     def result(self) -> list[Group]:
+        """The groups so far: every record of the component in one, in no promised order."""
         members = self._members
         return [
             frozenset([members[position] for position in facts.positions])

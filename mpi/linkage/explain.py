@@ -20,7 +20,7 @@ _MILLION: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplanationStep:
-    """What one comparison adds."""
+    """What one comparison adds to the weight of a pair, in bits."""
 
     comparison: str
     level: str

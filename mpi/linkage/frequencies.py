@@ -12,7 +12,8 @@ A value that training did not see has the field's `unseen` frequency. A full nam
 listed has the product of its parts' frequencies: names are nearly independent, and nobody can
 list every combination. Splink gets the adjusted u as a `tf_` column, written by the SQL here.
 
-Source: Winkler 2000, Frequency-based matching in Fellegi-Sunter model (US Census RR2000/06).
+Sources: Fellegi & Sunter 1969, DOI 10.1080/01621459.1969.10501049; Winkler 2000, Frequency-based
+matching in Fellegi-Sunter model of record linkage (US Census RR2000/06).
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ _FULL_NAME_PARTS: Final = ("given_name", "family_name")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrequencyColumn:
-    """The adjusted u of one level, for each record: the column `tf_<name>` of Splink's input."""
+    """The adjusted u of one level, for each record: the column `tf_<name>` of Splink's input.
+
+    `u`, `frequency_min` and `chance` are probabilities (see above).
+    """
 
     name: str
     """`<comparison>__<level>`."""
@@ -45,8 +49,10 @@ class FrequencyColumn:
     chance: float
 
     def adjusted_u(self, frequency: float) -> float:
-        """u if the agreed value has this frequency; the same operations in the same order as
-        the SQL, so that it is the same double."""
+        """u, a probability, if the agreed value has this frequency.
+
+        The same operations in the same order as the SQL, so that it is the same double.
+        """
         return self.u * max(frequency, self.frequency_min) / self.chance
 
     def adjustment_bits(self, frequency: float) -> float:
@@ -86,12 +92,18 @@ class FrequencyReader(NamedTuple):
     """Takes the values of those fields; None if the record has no value."""
 
     def of(self, record: ComparisonRecord) -> float | None:
-        """The frequency of a record's value."""
+        """The frequency of a record's value, 0..1; None if the record has no value."""
         return self.read(*[getattr(record, field) for field in self.fields])
 
 
 def frequency_reader(model: Model, frequencies: Frequencies, field: str) -> FrequencyReader:
-    """The reader of a field of the model's."""
+    """The reader of a field of the model's, `full_name` included.
+
+    Args:
+        model: Its `unseen_frequency` is what values that are not listed have.
+        frequencies: Field -> value -> share of people, 0..1.
+        field: One of `model.frequency_fields`; any other raises KeyError.
+    """
     table = frequencies.get(field, {})
     unseen = model.unseen_frequency[field]
     if field == _FULL_NAME and _has_parts(model):
@@ -139,6 +151,9 @@ def records_with_frequencies_sql(
         records: Table with the comparison fields as columns.
         frequencies: Table `field, value, frequency`, each value listed once.
         columns: What else to select; the table goes by the name `records`.
+
+    Returns:
+        A query of a row for each record: `columns`, then a `tf_` column for each frequency column.
     """
     joins = "".join(
         f"\nleft join {frequencies} as of_{field}"

@@ -46,6 +46,9 @@ def assign_homes(
         previous: Record -> home before; newcomers are not in it, other records do no harm.
         new_id: Gives an id that nobody ever had.
 
+    Returns:
+        Record -> home, for every record of the groups.
+
     A home that falls into several groups stays with the part that has most of its records, then
     with the part whose first record registered first; the others' records are newcomers. Newcomers
     inherit along the strongest link, those of a group without any home share a new one.
@@ -133,6 +136,10 @@ def name_groups(
             than all others and need not be there.
         remembered: Record -> the id of a group without a home that it was in once.
         new_id: Gives an id that nobody ever had.
+
+    Returns:
+        The groups with their ids, each id once. The oldest home that a group owns names it; a group
+        that owns none takes the id remembered for its records, else a new one.
     """
     members = list(groups)
     owned: dict[int, list[tuple[PersonId, int]]] = defaultdict(list)

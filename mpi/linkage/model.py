@@ -32,7 +32,10 @@ _TEST = re.compile(r"(not )?([a-z_]+)\(([a-z_]+(?:, [a-z_]+)*)\)(?: (>=|<=) (-?[
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One comparator applied to one or two fields of both records."""
+    """One comparator applied to one or two fields of both records.
+
+    A bound is a similarity of 0 to 1, or a count of slips or of equal parts: see `COMPARATORS`.
+    """
 
     comparator: str
     fields: tuple[str, ...]
@@ -71,7 +74,10 @@ class Level:
 
     @property
     def weight_bits(self) -> float:
-        """log2(m/u), the same expression as Splink's, so that it is the same number."""
+        """log2(m/u), the same expression as Splink's, so that it is the same number.
+
+        A probability below `PROBABILITY_MIN` counts as that.
+        """
         return math.log2(max(self.m, PROBABILITY_MIN) / max(self.u, PROBABILITY_MIN))
 
 
@@ -85,6 +91,7 @@ class Comparison:
 
     @property
     def has_frequencies(self) -> bool:
+        """Whether the weight of any of its levels depends on how common the agreed value is."""
         return any(level.frequency for level in self.levels)
 
 
@@ -100,7 +107,7 @@ class BlockingRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """In bits of match weight, except the last."""
+    """In bits of match weight, except the last, which counts records of a component."""
 
     link_bits: float
     review_bits: float

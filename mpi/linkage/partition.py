@@ -266,8 +266,10 @@ def _ask_about_size(book: QuestionBook, oversized: Iterable[Connected]) -> None:
 
 def _ask_about_decisions(book: QuestionBook, run: _Run) -> None:
     """Decisions that contradict each other, and numbers that clash in what decisions united."""
-    for left, right in run.skipped + run.live.contradictory:
-        book.ask(_whole_groups(book, left), _whole_groups(book, right), CONTRADICTION, 0.0)
+    for sides in run.skipped + run.live.contradictory:
+        left, right = (_whole_groups(book, side) for side in sides)
+        # One group can hold records of both sides; a question has every record once.
+        book.ask(left, right - left, CONTRADICTION, 0.0)
     united = {book.group_of[record] for left, right in run.live.same for record in left | right}
     for group in united:
         numbers = {book.records[record].trusted_nhs_number for record in group - book.disowned}

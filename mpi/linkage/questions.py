@@ -69,7 +69,10 @@ class QuestionBook:
     _vetoes: dict[tuple[Group, Group], VetoReason | None] = field(default_factory=dict)
 
     def ask(self, left: Group, right: Group, refusal: Refusal, match_weight_bits: float) -> None:
-        """Adds a question about two groups, or makes the one that is there graver or heavier."""
+        """Adds a question about two groups, or makes the one that is there graver or heavier.
+
+        Which group is left makes no difference; the weight is in bits.
+        """
         pair = _ordered(left, right)
         if pair in self._asked:
             earlier, heaviest = self._asked[pair]
@@ -103,7 +106,10 @@ class QuestionBook:
     def ask_again_about_different(
         self, decision: Decision, edges: Iterable[Edge], material_bits: float
     ) -> None:
-        """If an edge between the two sides is now heavier by at least `material_bits`."""
+        """Asks again where an edge between the sides now weighs `material_bits` more than seen.
+
+        If the steward saw no weight, any edge will do. The decision must hold what was seen.
+        """
         assert decision.seen is not None, "without evidence there is nothing to compare"
         seen_bits = decision.seen.match_weight_bits
         bar = -inf if seen_bits is None else rounded_bits(seen_bits + material_bits)

@@ -62,7 +62,10 @@ def comparison_fields(model: Model) -> tuple[str, ...]:
 
 
 def frequency_lookup_sql(column: FrequencyColumn) -> str:
-    """An empty look-up table for Splink to hold; the input's own `tf_` column is what it reads."""
+    """An empty look-up table for Splink to hold; the input's own `tf_` column is what it reads.
+
+    Its columns are the frequency column's name and `tf_<name>`.
+    """
     return f"select null::varchar as {column.name}, null::double as tf_{column.name} where false"
 
 

@@ -97,7 +97,7 @@ class Conflicts:
         self._informed = [0 if key is None else informed[key] for key in keys]
 
     def count(self, left: GroupFacts, right: GroupFacts) -> tuple[int, int]:
-        """Cross pairs of records that conflict, and that are informed."""
+        """Cross pairs of records that conflict, and all that are informed (those too)."""
         if len(left.positions) > len(right.positions):
             left, right = right, left
         members = right.members
@@ -122,6 +122,7 @@ class ComponentFacts:
 
     @property
     def birth_dates(self) -> Conflicts:
+        """Records that can be told apart by their live birth dates (`birth_dates_conflict`)."""
         if self._birth_dates is None:
             values = [_birth_value(record) for record in self.records]
             keys = [value if value[0] else None for value in values]
@@ -130,6 +131,7 @@ class ComponentFacts:
 
     @property
     def given_names(self) -> Conflicts:
+        """Records that can be told apart by their live given names (`given_names_conflict`)."""
         if self._given_names is None:
             rule = self._name_rule
             value_of = attrgetter(*rule.fields)
@@ -143,6 +145,7 @@ class ComponentFacts:
 
     @property
     def birth_orders(self) -> Conflicts:
+        """Records that can be told apart by their place in a multiple birth."""
         if self._birth_orders is None:
             values = [record.birth_order for record in self.records]
             self._birth_orders = Conflicts(values, values, _differ)
@@ -198,6 +201,7 @@ class GroupFacts:
     """Earlier ones included."""
 
     def shares_stated_number(self, other: GroupFacts) -> bool:
+        """Whether the two hold one trusted number in common, disowned by a decision or not."""
         return not self.stated_numbers.isdisjoint(other.stated_numbers)
 
 
@@ -221,7 +225,12 @@ def merged_facts(groups: Sequence[GroupFacts]) -> GroupFacts:
 
 
 def find_veto(left: GroupFacts, right: GroupFacts) -> VetoReason | None:
-    """The first reason, in the order of docs/ARCHITECTURE.md, why the groups must stay apart."""
+    """The first reason, (a) to (e), why the groups must stay apart; None if there is none.
+
+    Args:
+        left: Facts of a group of one component.
+        right: Another group of the same component; the order of the two never matters.
+    """
     for veto in VETOES:
         reason = veto(left, right)
         if reason is not None:
@@ -253,7 +262,10 @@ def find_groups_veto(
 def find_record_veto(
     left: ComparisonRecord, right: ComparisonRecord, name_rule: NameRule
 ) -> VetoReason | None:
-    """The veto (b) to (e) between two records, or between two versions of one (an overlay)."""
+    """The veto (b) to (e) between two records, or between two versions of one (an overlay).
+
+    The order of the two never matters. None if nothing keeps them apart.
+    """
     return find_groups_veto([(left, False)], [(right, False)], name_rule)
 
 

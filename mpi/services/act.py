@@ -20,7 +20,10 @@ from mpi.storage.versions import StoredVersion
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What somebody does to the index, before it is known what comes of it."""
+    """What somebody does to the index, before it is known what comes of it.
+
+    `is_explained` says that it states who is who, so that a split needs no question (see `Cause`).
+    """
 
     index: LinkageIndex
     recipient: Recipient
@@ -33,6 +36,10 @@ class Act:
 
     def cause(self, unit: UnitOfWork, *, decision: int | None = None) -> Cause:
         """The cause of what is written in this transaction.
+
+        Args:
+            unit: The transaction; it has its own instant.
+            decision: Number of the decision that the act takes or retracts, if it is one.
 
         Raises:
             Unavailable: If the store was linked with another release than the one in use.
@@ -58,6 +65,7 @@ class Carried:
 
     @property
     def tasks_opened(self) -> tuple[int, ...]:
+        """Numbers of the tasks that it raised, in order."""
         return tuple(sorted(self.relinked.tasks.opened))
 
 
@@ -85,10 +93,10 @@ def carry_out(
             takes such a merge back.
         told: Those of them whose versions are at hand -> all of them.
         fresh: Those of them that are new in this transaction.
-        seeds: Further records whose links may change.
+        seeds: Numbers of further records whose links may change.
 
     Raises:
-        MustRetry: If more is touched than was locked.
+        MustRetry: If more is touched than was locked; the writer begins again.
     """
     restated = restate(
         unit,
@@ -121,6 +129,8 @@ def _audit(
     """One row for each record that was stated, and one for each other person that was changed."""
     told = [(relinked.person_of.get(record), record) for record in keys]
     named = {person_id for person_id, _ in told}
+    decided = {"decision": cause.decision} if cause.decision is not None else {}
+    detail = act.recipient.detail | decided
     changed = {*relinked.created, *relinked.merged, *relinked.merged.values()} - named
     add_audit_events(
         unit,
@@ -133,7 +143,7 @@ def _audit(
                 person_id=person_id,
                 record=record,
                 recorded_at=cause.at,
-                detail={"decision": cause.decision} if cause.decision is not None else {},
+                detail=detail,
             )
             for person_id, record in [*told, *((person_id, None) for person_id in sorted(changed))]
         ],

@@ -34,6 +34,8 @@ that an event of the audit trail is found again when the person was merged or sp
 
 
 class Grade(StrEnum):
+    """How sure an answer to a question by demographics is."""
+
     CERTAIN = "certain"
     """The weight would link, nobody else comes near, and no veto speaks."""
     PROBABLE = "probable"
@@ -48,8 +50,9 @@ class Evidence:
 
     grade: Grade
     match_weight_bits: float
-    """Of the person's record that fits best."""
+    """Log2 odds, in bits, of the person's record that fits best."""
     match_probability: float
+    """The same as a probability: 2^w / (1 + 2^w). For display only."""
     record: RecordKey
     """That record."""
     veto: VetoReason | None
@@ -64,7 +67,7 @@ class PersonAnswer:
 
     person_id: PersonId
     golden: Mapping[str, Any]
-    """The golden record, as its JSON has it."""
+    """Field -> `{value, record, version, rule}`, or a list of such: `GoldenRecord.to_dict`."""
     evidence: Evidence | None = None
     """None where the question was an identifier."""
     recently_parted_from: tuple[PersonId, ...] = ()
@@ -73,7 +76,7 @@ class PersonAnswer:
 
     @property
     def seen(self) -> Mapping[str, str]:
-        """The record versions that are quoted, as in `Seen`."""
+        """Record key -> digest of the version that is quoted, as in `Seen`."""
         shown = {str(self.evidence.record): ""} if self.evidence else {}
         for told in self.golden.values():
             for each in told if isinstance(told, list) else (told,):
@@ -100,44 +103,54 @@ class Answer:
 
     @property
     def seen(self) -> Seen:
+        """Of each person in the answer, the record versions that are quoted."""
         return {person.person_id: person.seen for person in self.persons}
 
     @property
     def person_ids(self) -> tuple[PersonId, ...]:
+        """Everyone in the answer, in its order."""
         return tuple(person.person_id for person in self.persons)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossReference:
-    """One source record of a person."""
+    """One source record of a person; `linked_at` is in UTC."""
 
     record: RecordKey
     origin: LinkOrigin
     match_weight_bits: float | None
+    """Bits of its heaviest edge to another record of the person when linked; None without one."""
     model_digest: str
     linked_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossReferences:
-    """Where a person has records."""
+    """Where a person has records, in key order; none if the id is closed."""
 
     person_id: PersonId
     asked_id: PersonId | None
+    """The id asked about, if it is no longer in use and another person holds its records."""
     records: tuple[CrossReference, ...]
 
     @property
     def seen(self) -> Seen:
+        """The keys of the records, under the person."""
         return {self.person_id: {str(each.record): "" for each in self.records}}
 
     @property
     def person_ids(self) -> tuple[PersonId, ...]:
+        """The one person."""
         return (self.person_id,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordAnswer:
-    """One source record: what it says now, and whose it is."""
+    """One source record: what it says now, and whose it is.
+
+    `state` is `live`, `retired` or `merged`; only a live record has a person, only a merged one a
+    survivor. `registered_at` is in UTC.
+    """
 
     record: RecordKey
     state: str
@@ -149,16 +162,18 @@ class RecordAnswer:
 
     @property
     def seen(self) -> Seen:
+        """The record's key, under its person."""
         return {self.person_id: {str(self.record): ""}}
 
     @property
     def person_ids(self) -> tuple[PersonId | None, ...]:
+        """Whose the record is; None unless it lives."""
         return (self.person_id,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairExplanation:
-    """The evidence for and against two records being one person's."""
+    """The evidence for and against two records being one person's; weights in bits."""
 
     left: RecordKey
     right: RecordKey
@@ -173,11 +188,12 @@ class PairExplanation:
 
     @property
     def seen(self) -> Seen:
+        """The two records' keys, each under its person."""
         return seen_records(zip(self.person_ids, (self.left, self.right), strict=True))
 
 
 def seen_records(shown: Iterable[tuple[PersonId | None, RecordKey]]) -> Seen:
-    """The records that an answer shows of each person."""
+    """The records that an answer shows of each person, by key alone."""
     seen: dict[PersonId | None, dict[str, str]] = {}
     for person_id, record in shown:
         seen.setdefault(person_id, {})[str(record)] = ""

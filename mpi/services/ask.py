@@ -1,6 +1,7 @@
 """A question from beginning to end: look up, disclose, audit, and only then answer.
 
-The audit event is committed before the answer leaves: no audit, no answer.
+The audit event is durable before the answer leaves: no audit, no answer. On SQLite those who wait
+for that share a commit with one another and with whoever writes.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ from mpi.errors import NotFound
 from mpi.services.disclosure import (
     Disclosable,
     Recipient,
-    audit_disclosure,
     disclosed,
+    disclosure_events,
     person_ids_in,
     seen_in,
 )
-from mpi.storage.engine import Store
-from mpi.storage.unit_of_work import UnitOfWork, reading, writing
+from mpi.storage.audit import keep_audit_events
+from mpi.storage.unit_of_work import UnitOfWork, reading
+from mpi.storage.writer import Writer
 
 
 def ask(
-    store: Store,
+    writer: Writer,
     look_up: Callable[[UnitOfWork], Disclosable],
     *,
     action: str,
@@ -32,24 +34,25 @@ def ask(
     """The answer of a look-up, audited.
 
     Args:
-        store: Where to look.
+        writer: Of the store in which to look.
         look_up: One of the look-ups of `mpi.services`, everything but the unit of work given.
         action: Its name in the audit trail.
-        recipient: Who asks.
+        recipient: Who asks; what they may not see is taken out.
         clock: For the audit trail.
 
     Raises:
         NotFound: As the look-up does; that nobody was found is audited too.
+        InvalidInput, Conflict: As the look-up does, without a trace.
+        StorageUnavailable: If the store cannot be read or the trail not be written: then there is
+            no answer.
     """
     try:
-        with reading(store) as unit:
+        with reading(writer.store) as unit:
             answer = disclosed(look_up(unit), recipient)
     except NotFound:
-        with writing(store) as unit:
-            audit_disclosure(unit, action, recipient, [], at=clock.now())
+        keep_audit_events(writer, disclosure_events(action, recipient, [], at=clock.now()))
         raise
-    with writing(store) as unit:
-        audit_disclosure(
-            unit, action, recipient, person_ids_in(answer), at=clock.now(), seen=seen_in(answer)
-        )
+    told, seen = person_ids_in(answer), seen_in(answer)
+    events = disclosure_events(action, recipient, told, at=clock.now(), seen=seen)
+    keep_audit_events(writer, events)
     return answer

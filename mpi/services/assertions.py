@@ -22,6 +22,7 @@ from mpi.storage.unit_of_work import reading, writing
 
 ALGORITHMS: Final = ("RS384", "RS512", "ES384", "ES256")
 LIFETIME_MAX_S: Final = 300
+"""Seconds ahead that an assertion may expire: 5 minutes, as SMART demands."""
 JTI_CHARACTERS_MAX: Final = 200
 RSA_BITS_MIN: Final = 2_048
 KEYS_MAX: Final = 10
@@ -30,7 +31,12 @@ _NOT_A_KEY: Final = "jwks: must be a JWKS of public RSA or EC keys, each with it
 
 
 def checked_jwks(content: object) -> tuple[dict[str, Any], ...]:
-    """The public keys of a JWKS, fit to be registered.
+    """The public keys of a JWKS (RFC 7517), fit to be registered, in its order.
+
+    Args:
+        content: Plain JSON values, whatever they are: `{"keys": [...]}` with 1 to `KEYS_MAX` keys,
+            RSA of at least `RSA_BITS_MIN` bits or EC on P-256 or P-384, each with a `kid` of its
+            own.
 
     Raises:
         InvalidInput: If one is private, weak, without an id, or of a kind that is not taken.
@@ -49,12 +55,13 @@ def authenticate(store: Store, assertion: str, *, audience: str, now: datetime) 
 
     Args:
         store: Holds the register and what was used.
-        assertion: The JWT.
-        audience: Our token endpoint, which it must name.
-        now: The present instant.
+        assertion: The JWT in its compact form (RFC 7515).
+        audience: Our token endpoint, which its `aud` must name.
+        now: The present instant; clocks may differ by `CLOCK_SKEW_S` seconds.
 
     Raises:
         Unauthenticated: If it is not sound or was used before; says which rule it breaks.
+        StorageUnavailable: If that cannot be told or noted; then nobody is let in.
     """
     header = read_header(assertion)
     if header.get("alg") not in ALGORITHMS:

@@ -4,6 +4,8 @@ Events are appended in the transaction of what they tell of, which must wait for
 batches of them are sealed: the digests of 500 events make a Merkle root, and every seal's chain
 value covers the one before. To change an event unnoticed one must change every later seal too, and
 every copy of the roots that was taken elsewhere (`audit_roots_file`).
+
+Source: RFC 6962, section 2.1, for the tree. Digests are SHA-256.
 """
 
 from __future__ import annotations
@@ -47,9 +49,14 @@ _BEGINNING: Final = "0" * 64
 
 
 class FindingKind(StrEnum):
+    """What is wrong with an event, a seal or a root."""
+
     ALTERED = "altered"
+    """The event's content is not what was sealed."""
     MISSING = "missing"
+    """The event was sealed and is gone."""
     ADDED = "added"
+    """The event stands in a range that was sealed without it."""
     RE_ORDERED = "re-ordered"
     """The event's content stands under another number."""
     SEAL = "seal"
@@ -69,7 +76,10 @@ class Finding:
 
 @dataclass(slots=True)
 class Verification:
-    """What a check of the whole trail found."""
+    """What a check of the whole trail found: counts of events, seals, unsealed events and findings.
+
+    The trail is as it was sealed if `findings_count` is 0.
+    """
 
     events_count: int = 0
     seals_count: int = 0
@@ -78,8 +88,10 @@ class Verification:
     findings: list[Finding] = field(default_factory=list)
     """The first `FINDINGS_MAX`."""
     last_chain: str = _BEGINNING
+    """64 hexadecimal digits: the chain value of the last seal, to be compared with a copy."""
 
     def add(self, kind: FindingKind, number: int) -> None:
+        """Count a finding, and name it if fewer than `FINDINGS_MAX` are named."""
         self.findings_count += 1
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(Finding(kind, number))
@@ -87,6 +99,9 @@ class Verification:
 
 def seal_audit(store: Store, *, clock: Clock) -> int:
     """Seal every event that is settled; how many were.
+
+    0 where another worker seals or the writers of the moment are not done: the next pass seals
+    them.
 
     Raises:
         StorageUnavailable: If the store cannot be written to now.
@@ -100,7 +115,14 @@ def seal_audit(store: Store, *, clock: Clock) -> int:
 
 
 def copy_roots(store: Store, path: Path) -> int:
-    """Append to a file every root that it does not have yet; how many were appended."""
+    """Append to a file every root that it does not have yet; how many were appended.
+
+    A line is one JSON object: `seal`, `last_event`, and `chain` as 64 hexadecimal digits.
+
+    Raises:
+        StorageUnavailable: If the store cannot be read now.
+        OSError: If the file cannot be read or written.
+    """
     known = _copied_roots(path)
     last, appended = max(known, default=0), 0
     with path.open("a", encoding="utf-8") as file:
@@ -111,14 +133,21 @@ def copy_roots(store: Store, path: Path) -> int:
     return appended
 
 
-def verify_audit(store: Store, roots: Path | None = None) -> Verification:
+def verify_audit(
+    store: Store, roots: Path | None = None, *, is_restored: bool = False
+) -> Verification:
     """Check every event against its seal, and every seal against the one before.
+
+    Memory does not grow with the trail: a few seals are looked at at a time.
 
     Args:
         store: Holds the trail.
         roots: The file to which roots were copied, if there is one.
+        is_restored: The store is a backup's: roots of later seals do not make it suspect.
 
-    Memory does not grow with the trail: a few seals are looked at at a time.
+    Raises:
+        StorageUnavailable: If the store cannot be read now.
+        OSError: If the file cannot be read; one that is missing has no root to compare.
     """
     found, copied = Verification(), _copied_roots(roots) if roots else {}
     last_event = 0
@@ -129,14 +158,21 @@ def verify_audit(store: Store, roots: Path | None = None) -> Verification:
             found.add(FindingKind.ROOT, seal.number)
         last_event, found.last_chain = seal.last_event, seal.chain
         found.seals_count += 1
-    for number in sorted(copied):
+    for number in () if is_restored else sorted(copied):
         found.add(FindingKind.ROOT, number)
     found.unsealed_count = _count_after(store, last_event)
     return found
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
-    """The root of a binary tree of digests; a leaf without a partner moves up as it is."""
+    """The root of a binary tree of digests: 32 bytes of SHA-256.
+
+    A leaf is hashed after a byte 0, two nodes after a byte 1; a node without a partner moves up as
+    it is. That is the tree hash of RFC 6962, section 2.1.
+
+    Args:
+        leaves: At least one, in order, of any length.
+    """
     level = [sha256(b"\0" + leaf).digest() for leaf in leaves]
     while len(level) > 1:
         pairs = zip(level[::2], level[1::2], strict=False)

@@ -23,12 +23,19 @@ from mpi.storage.outbox import number_events
 from mpi.storage.unit_of_work import writing
 
 PASS_EVERY_S: Final = 1.0
+"""Seconds from the end of a step to its next beginning."""
 
 Step = Callable[[], object]
 
 
 class Behind:
-    """Runs steps over and over, each on a thread of its own, until it is stopped."""
+    """Runs steps over and over, each on a thread of its own, until it is stopped.
+
+    Args:
+        steps: Name in the log -> what to do.
+        every_s: Seconds between the end of a step and its next beginning.
+        close: Called once, after the last step has ended.
+    """
 
     def __init__(
         self,
@@ -46,11 +53,12 @@ class Behind:
         ]
 
     def start(self) -> None:
+        """Begin; once only."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Ends after the steps that are under way."""
+        """Ends after the steps that are under way, and waits for them."""
         self._stopped.set()
         for thread in self._threads:
             thread.join()
@@ -71,7 +79,14 @@ class Behind:
 def steps_behind(
     store: Store, clock: Clock, *, roots: Path | None = None, deliverer: Deliverer | None = None
 ) -> dict[str, Step]:
-    """What every installation needs done behind the requests."""
+    """What every installation needs done behind the requests: name -> step.
+
+    Args:
+        store: What is worked on.
+        clock: Stamps seals.
+        roots: File to which roots of seals are copied; None for nowhere.
+        deliverer: Sends webhooks; None for nobody.
+    """
 
     def seal() -> None:
         if seal_audit(store, clock=clock) and roots is not None:

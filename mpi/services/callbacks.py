@@ -9,7 +9,6 @@ answers drop by drop is cut off.
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import socket
 import ssl
@@ -24,8 +23,9 @@ from mpi.errors import InvalidInput
 
 SECRET_PREFIX: Final = "whsec_"
 CONNECT_TIMEOUT_S: Final = 5.0
+"""Seconds in which a receiver must take the connection."""
 ANSWER_WITHIN_S: Final = 15.0
-"""From the connection to the answer's headers, however slowly they come."""
+"""Seconds from the connection to the answer's headers, however slowly they come."""
 URL_CHARACTERS_MAX: Final = 2_000
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -37,7 +37,11 @@ class CallbackRefused(Exception):
 
 
 def checked_url(url: str, allowed_hosts: Iterable[str]) -> str:
-    """The address, if webhooks may lead there.
+    """The address, unchanged, if webhooks may lead there.
+
+    Args:
+        url: What an organisation asked for.
+        allowed_hosts: `host` or `host:port`; a bare host stands for 443, or 80 without TLS.
 
     Raises:
         InvalidInput: If it is no sound address, not on the list of hosts, or without TLS although
@@ -52,26 +56,33 @@ def checked_url(url: str, allowed_hosts: Iterable[str]) -> str:
 
 
 def signature(secret: str, message_id: str, timestamp_s: int, body: bytes) -> str:
-    """The signature of a message. Source: the Standard Webhooks specification, symmetric."""
+    """The signature of a message: `v1,` and HMAC-SHA-256 (RFC 2104) in base 64.
+
+    Args:
+        secret: `whsec_` and the key in base 64.
+        message_id: The header webhook-id.
+        timestamp_s: The header webhook-timestamp: seconds since 1970.
+        body: Exactly what is sent.
+
+    Source: the Standard Webhooks specification, symmetric.
+    """
     key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
     signed = f"{message_id}.{timestamp_s}.".encode() + body
     return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
 
 
-def is_sound_secret(secret: str) -> bool:
-    """Whether it is `whsec_` and 24 to 64 bytes in base 64."""
-    try:
-        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return secret.startswith(SECRET_PREFIX) and 24 <= len(key) <= 64
-
-
 def post(url: str, body: bytes, headers: Mapping[str, str], allowed_hosts: Iterable[str]) -> int:
-    """The status with which a receiver answers.
+    """The status with which a receiver answers, whatever it is; redirects are not followed.
+
+    Args:
+        url: Judged again here, with the address to which its name leads now.
+        body: What is sent.
+        headers: Sent as they are.
+        allowed_hosts: See `checked_url`.
 
     Raises:
         CallbackRefused: If the address may not be called, now that its name is resolved.
+        TimeoutError: If it answered later than `ANSWER_WITHIN_S` seconds.
         OSError, HTTPException: If it does not answer.
     """
     try:

@@ -13,7 +13,7 @@ from mpi.storage.outbox import OutboxEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """One act of one actor."""
+    """One act of one actor; `at` is in UTC and stamped on all that the act writes."""
 
     actor: str
     purpose: str
@@ -31,6 +31,7 @@ class Cause:
 
     @property
     def origin(self) -> LinkOrigin:
+        """What the links say of where they come from: a steward if a decision caused them."""
         return LinkOrigin.AUTOMATIC if self.decision is None else LinkOrigin.STEWARD
 
 
@@ -43,7 +44,16 @@ def identity_event(
     other: PersonId | None = None,
     task: int | None = None,
 ) -> OutboxEvent:
-    """One thing that this cause made happen; ids, never demographics."""
+    """One thing that this cause made happen, to be stored; ids, never demographics.
+
+    Args:
+        cause: Says who, when and why.
+        type_: What happened.
+        person_id: To whom; None where it is about a record or a task alone.
+        record: Number of the record.
+        other: The other person, for types that have one.
+        task: Number of the task.
+    """
     payload = {"other_person_id": other, "task": task, "decision": cause.decision}
     return OutboxEvent(
         type=str(type_),

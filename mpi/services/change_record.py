@@ -55,9 +55,15 @@ def delete_record(
         clock: Stamps what is written.
         sequence: The source's own order among events of one instant.
 
+    Returns:
+        What became of it, or of the record that it was merged into; unchanged if that was said
+        before.
+
     Raises:
+        UnknownSource: If no mapping names the source system.
         UnknownRecord: If there never was such a record.
         InvalidRecord: If the event lies in the future.
+        Unavailable: If the store cannot be written now, or was linked with another release.
     """
     require_known_source(index, key)
     require_event(event_at, sequence, clock)
@@ -94,8 +100,10 @@ def merge_records(
         clock: Stamps what is written.
 
     Raises:
+        UnknownSource: If no mapping names the source system.
         InvalidRecord: If the two are one record, or of two sources.
         Conflict: If the retired one was merged into another, or the survivor into it.
+        Unavailable: If the store cannot be written now, or was linked with another release.
     """
     require_known_source(index, retired)
     if retired.source != survivor.source or retired == survivor:
@@ -109,9 +117,18 @@ def unmerge_record(
 ) -> Registered:
     """The source took a merge back: the record lives by its own versions again.
 
+    Args:
+        writer: Of the store.
+        index: The model in force, with the source systems.
+        retired: The record that was merged into another.
+        recipient: Who says it.
+        clock: Stamps what is written.
+
     Raises:
+        UnknownSource: If no mapping names the source system.
         UnknownRecord: If there never was such a record.
         Conflict: If it is not merged.
+        Unavailable: If the store cannot be written now, or was linked with another release.
     """
     require_known_source(index, retired)
     act = Act(index, recipient, clock, action="unmerge", reason="source_unmerge", is_explained=True)

@@ -29,7 +29,7 @@ class Changes:
 
     events: tuple[IdentityEvent, ...]
     next_after: int
-    """Ask for what comes after it next."""
+    """Sequence number to go on from: of the last event, or what was asked where there is none."""
 
 
 def read_changes(
@@ -41,7 +41,7 @@ def read_changes(
     *,
     clock: Clock,
 ) -> Changes:
-    """The events after a sequence number; none if there are no newer ones.
+    """The events after a sequence number, in order; none if there are no newer ones.
 
     Args:
         writer: Of the store.
@@ -50,6 +50,9 @@ def read_changes(
         limit: At most `CHANGES_MAX`.
         recipient: Who follows; audited where something is told.
         clock: For the audit trail.
+
+    Raises:
+        StorageUnavailable: If the store cannot be read, or the trail not be written, now.
     """
     with reading(writer.store) as unit:
         is_behind = has_waiting_events(unit)
@@ -71,7 +74,7 @@ def read_changes(
 
 
 def identity_events(unit: UnitOfWork, stored: Iterable[OutboxEvent]) -> tuple[IdentityEvent, ...]:
-    """Stored events as others know them: records by their keys."""
+    """Stored events as others know them, in the same order: records by their keys."""
     told = list(stored)
     keys = record_keys(unit, {each.record for each in told if each.record is not None})
     return tuple(

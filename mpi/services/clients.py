@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from mpi.domain.policy import STANDS_ALONE, Principal, Role
 from mpi.errors import InvalidInput, Unauthenticated
@@ -20,6 +20,7 @@ from mpi.storage.clients import (
     find_client,
     get_client,
     list_sources_of,
+    replace_keys,
 )
 from mpi.storage.engine import Store
 from mpi.storage.unit_of_work import UnitOfWork, reading
@@ -29,13 +30,14 @@ __all__ = [
     "ClientDirectory",
     "audit_grant",
     "check_roles",
+    "exchange_keys",
     "local_client",
     "register_client",
     "switch_client",
 ]
 
 KNOWN_FOR_S: Final = 3.0
-"""How old what a worker knows of a client may be; disabling one must work within 5 seconds."""
+"""Seconds: how old what a worker knows of a client may be; disabling one must work within 5."""
 _KNOWN_MAX: Final = 10_000
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _ODS_CODE: Final = re.compile(r"[A-Z0-9]{1,12}")
@@ -52,17 +54,19 @@ class ClientDirectory:
     _known: dict[str, tuple[float, Principal | None]] = field(default_factory=dict)
 
     def recall(self, verified: Verified) -> Principal | None:
-        """Who this is if known for less than `KNOWN_FOR_S`, without asking the store."""
+        """Who this is if known for less than `KNOWN_FOR_S`, without asking the store; else None."""
         known = self._known.get(verified.client_id)
         if known is None or known[1] is None or time.monotonic() - known[0] > KNOWN_FOR_S:
             return None
         return _narrowed(known[1], verified)
 
     def principal_of(self, verified: Verified) -> Principal:
-        """Who a sound token's client is now.
+        """Who a sound token's client is now, in the roles that register and token both give.
+
+        Those may be none: then the policy refuses whatever needs a role.
 
         Raises:
-            Unauthenticated: If the client is gone or disabled, or has none of the token's roles.
+            Unauthenticated: If the client is gone or disabled.
             StorageUnavailable: If that cannot be told.
         """
         asked_at = time.monotonic()
@@ -88,7 +92,12 @@ class ClientDirectory:
 
 
 def register_client(unit: UnitOfWork, client: Client, *, actor: str) -> None:
-    """Add a client to the register.
+    """Add a client to the register; audited.
+
+    Args:
+        unit: Where to write.
+        client: Its keys as `checked_jwks` gives them.
+        actor: Who registers it.
 
     Raises:
         InvalidInput: If its id, organisation or roles break a rule.
@@ -104,7 +113,11 @@ def register_client(unit: UnitOfWork, client: Client, *, actor: str) -> None:
 
 
 def check_roles(roles: Iterable[Role]) -> None:
-    """Raise InvalidInput unless one client may have these roles together."""
+    """Nothing, if one client may have these roles together.
+
+    Raises:
+        InvalidInput: If there is none, or auditor or administrator is beside another.
+    """
     chosen = frozenset(roles)
     if not chosen:
         raise InvalidInput("role: name at least one")
@@ -113,10 +126,22 @@ def check_roles(roles: Iterable[Role]) -> None:
 
 
 def switch_client(unit: UnitOfWork, client_id: str, *, actor: str, at: datetime, on: bool) -> None:
-    """Take a client's rights away, or give them back. Raises UnknownClient."""
+    """Take a client's rights away from an instant, or give them back (`on`); audited.
+
+    Workers notice within `KNOWN_FOR_S` seconds. Raises UnknownClient.
+    """
     disable_client(unit, client_id, at=None if on else at)
     action = "enable_client" if on else "disable_client"
     _audit(unit, action, get_client(unit, client_id), actor, at=at)
+
+
+def exchange_keys(
+    unit: UnitOfWork, client_id: str, keys: tuple[dict[str, Any], ...], *, actor: str, at: datetime
+) -> None:
+    """Let a client sign with these keys from now on, and with none that it had. Raises
+    UnknownClient."""
+    replace_keys(unit, client_id, keys)
+    _audit(unit, "exchange_keys", get_client(unit, client_id), actor, at=at)
 
 
 def local_client(
@@ -130,7 +155,19 @@ def local_client(
 ) -> Client:
     """The client of roles and organisation for which tokens are made on the command line.
 
-    It has no keys, so nobody gets a token for it from elsewhere; it can be disabled like any other.
+    It is registered if it is not yet. It has no keys, so nobody gets a token for it from elsewhere;
+    it can be disabled like any other.
+
+    Args:
+        unit: Where to write.
+        roles: At least one.
+        organisation: ODS code.
+        actor: Who makes the token.
+        at: The present instant.
+        sources: Source systems that are its own, if it is new.
+
+    Raises:
+        InvalidInput: If the roles or the organisation break a rule, or the client is disabled.
     """
     client = Client(
         id="-".join(["local", *sorted(roles), organisation]),
@@ -149,7 +186,7 @@ def local_client(
 
 
 def audit_grant(unit: UnitOfWork, client: Client, *, at: datetime) -> None:
-    """Record that a client was given a token."""
+    """Record that a client was given a token; the token itself is kept nowhere."""
     _audit(unit, "issue_token", client, client.id, at=at)
 
 

@@ -14,6 +14,8 @@ from mpi.storage.unit_of_work import UnitOfWork
 def cross_references(unit: UnitOfWork, index: LinkageIndex, person_id: PersonId) -> CrossReferences:
     """The records of a person, by source and local id; an id out of use leads on.
 
+    Of a closed id there are none.
+
     Raises:
         UnknownPerson: If no person ever had this id.
     """
@@ -41,7 +43,11 @@ def cross_reference_of(stored: StoredLink) -> CrossReference:
 
 
 def read_record(unit: UnitOfWork, _index: LinkageIndex, key: RecordKey) -> RecordAnswer:
-    """One source record as it stands. Raises UnknownRecord."""
+    """One source record as it stands, live or not.
+
+    Raises:
+        UnknownRecord: If nothing was ever said of it.
+    """
     stored = get_record(unit, key)
     survivor = list_records(unit, [stored.merged_into]) if stored.merged_into else []
     contents = list_live_contents(unit, [stored.number]) if stored.person_id else {}

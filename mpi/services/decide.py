@@ -47,16 +47,16 @@ Named = RecordKey | PersonId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """What a steward says about the records of two persons."""
+    """What a steward says about the records of two persons; each side names at least one."""
 
     kind: DecisionKind
     left: tuple[Named, ...]
     right: tuple[Named, ...]
     reason: str
     supersedes: Mapping[str, str] = field(default_factory=dict)
-    """NHS number -> the number that takes its place."""
+    """NHS number -> the number that takes its place, as they were typed. Only with *same*."""
     wrong_numbers: tuple[RecordKey, ...] = ()
-    """Records that carry a number which is not theirs."""
+    """Records of the two sides that carry a number which is not theirs. Only with *same*."""
     evidence_digest: str | None = None
     """Of what the steward saw; None if that is not to be checked."""
     task: AnsweredTask | None = None
@@ -87,9 +87,11 @@ def decide(
     Raises:
         UnknownRecord, UnknownPerson, UnknownTask: If what is named does not exist.
         InvalidInput: If the two sides overlap, or hold two trusted numbers and it is not said
-            which of them is right.
+            which of them is right; or a field breaks another rule.
         DecisionViolated: If a decision in force says the opposite.
-        StaleVersion: If the evidence or the task is not what the steward saw.
+        StaleVersion: If a person, the evidence or the task is not what the steward saw.
+        TaskAlreadyDecided: If the task is closed, or somebody else works on it.
+        Unavailable: If the store cannot be written now, or was linked with another release.
     """
     require_plain("reason", proposal.reason)
     reason = f"decided_{proposal.kind}"

@@ -25,7 +25,7 @@ class Decided:
     evidence_digest: str | None
     """Of what there was to see."""
     before: Mapping[PersonId, tuple[RecordKey, ...]]
-    """The persons that were touched, with their records."""
+    """The persons that were touched -> their records in key order, before and `after`."""
     after: Mapping[PersonId, tuple[RecordKey, ...]]
     merged: Mapping[PersonId, PersonId]
     """A person that is no more -> the one that has its records now."""
@@ -40,6 +40,15 @@ def run_act(
     """Run a steward's act; a preview undoes it and tells what it would have been.
 
     What a preview tells is audited by itself, because its own trail is undone with it.
+
+    Args:
+        writer: Of the store.
+        act: What is done.
+        work: Does it; may run several times.
+        is_preview: Undo it. Then the answer's `decision` is 0.
+
+    Raises:
+        StorageUnavailable: If the store cannot be written now; and whatever `work` raises.
     """
 
     def preview(unit: UnitOfWork, locks: Locks) -> Decided:
@@ -61,7 +70,11 @@ def run_act(
 
 
 def locked_world(unit: UnitOfWork, locks: Locks, act: Act, records: set[int]) -> World:
-    """The part of the graph around some records, which nobody else can change any more."""
+    """The part of the graph around some records, which nobody else can change any more.
+
+    Raises:
+        MustRetry: If it grew while others held a part of it; the writer begins again.
+    """
     world = read_world(unit, act.index, records)
     while locks.take_records({*world.records, *records}):
         world = read_world(unit, act.index, records)
@@ -71,7 +84,14 @@ def locked_world(unit: UnitOfWork, locks: Locks, act: Act, records: set[int]) ->
 def decided_as(
     unit: UnitOfWork, carried: Carried, decision: int, evidence_digest: str | None
 ) -> Decided:
-    """The answer about what was carried out."""
+    """The answer about what was carried out, with records by their keys.
+
+    Args:
+        unit: Where to look up keys.
+        carried: What came of the act.
+        decision: Its number; 0 if it was none.
+        evidence_digest: Of what there was to see; None where that is not two sides.
+    """
     found = carried.relinked
     names = record_keys(unit, {*found.before, *found.person_of})
     return Decided(

@@ -19,7 +19,10 @@ from mpi.storage.versions import find_version_digest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionAnswer:
-    """A decision, or a verdict on a version."""
+    """A decision, or a verdict on a version; instants in UTC, sides in key order.
+
+    The `retract...` fields are None while it is in force. Of a verdict the sides are empty.
+    """
 
     decision: int
     kind: DecisionKind
@@ -50,19 +53,24 @@ class DecisionPage:
 
     decisions: tuple[DecisionAnswer, ...]
     next_after: int | None
+    """Number of the last one, to ask for the next page with; None if this one is not full."""
 
     @property
     def person_ids(self) -> tuple[PersonId | None, ...]:
+        """Whose the records named on the page are today."""
         return tuple(i for decision in self.decisions for i in decision.person_ids)
 
 
 def read_decision(unit: UnitOfWork, _index: LinkageIndex, number: int) -> DecisionAnswer:
-    """One decision. Raises UnknownDecision."""
+    """One decision, in force or retracted. Raises UnknownDecision."""
     return _answer(unit, get_decision(unit, number))
 
 
 def read_decisions(unit: UnitOfWork, _index: LinkageIndex, after: int, limit: int) -> DecisionPage:
-    """The decisions after a number, at most `PAGE_ITEMS_MAX`."""
+    """The decisions after a number (0: from the first), retracted ones too, in order.
+
+    At most `limit` of them, and never more than `PAGE_ITEMS_MAX`.
+    """
     most = min(limit, PAGE_ITEMS_MAX)
     found = list_decisions(unit, after=after, limit=most)
     return DecisionPage(

@@ -7,7 +7,7 @@ restricted records will take fields, records and persons out of answers here too
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, cast
 
@@ -22,15 +22,30 @@ class Disclosing(Protocol):
     """An answer: it says itself whom it discloses, and, as `seen`, by which record versions."""
 
     @property
-    def person_ids(self) -> Sequence[PersonId | None]: ...
+    def person_ids(self) -> Sequence[PersonId | None]:
+        """Everyone whom the answer discloses; None stands for a record that is nobody's."""
+        ...
 
 
 Disclosable = TypeVar("Disclosable", bound=Disclosing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndUser:
+    """A person on whose behalf a client asks, as the client names them."""
+
+    id: str
+    role: str
+    organisation: str
+    """ODS code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Who is told, and what for."""
+    """Who is told, and what for.
+
+    `actor` is a client's id, a command or a batch run; `purpose` a code of HL7 v3 PurposeOfUse.
+    """
 
     actor: str
     purpose: str
@@ -39,10 +54,17 @@ class Recipient:
     """ODS code."""
     duties: frozenset[Duty] = frozenset()
     """What the permission to ask is bound to."""
+    user: EndUser | None = None
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """What the trail keeps of a recipient beside actor, purpose and request."""
+        kept: dict[str, Any] = {"organisation": self.organisation} if self.organisation else {}
+        return kept | ({"user": asdict(self.user)} if self.user else {})
 
 
 def disclosed(answer: Disclosable, recipient: Recipient) -> Disclosable:
-    """The part of an answer that this recipient may see."""
+    """The part of an answer that this recipient may see; the answer itself where that is all."""
     if isinstance(answer, Answer) and Duty.UNIQUE_MATCH in recipient.duties:
         return cast(Disclosable, _unique(answer))
     return answer
@@ -61,12 +83,12 @@ def _is_certain(person: PersonAnswer) -> bool:
 
 
 def person_ids_in(answer: Disclosing) -> list[PersonId]:
-    """Everyone whom an answer discloses."""
+    """Everyone whom an answer discloses, each once, in its order."""
     return list(dict.fromkeys(filter(None, answer.person_ids)))
 
 
 def seen_in(answer: Disclosing) -> Seen:
-    """The record versions from which each person's part of an answer was made, if it shows any."""
+    """The record versions from which each person's part of an answer was made; empty if none."""
     seen: Seen = getattr(answer, "seen", {})
     return seen
 
@@ -78,13 +100,27 @@ def audit_disclosure(
     person_ids: Sequence[PersonId],
     *,
     at: datetime,
-    seen: Seen | None = None,
     detail: Mapping[str, int | str | bool] | None = None,
 ) -> None:
-    """Record what was asked and each person who was disclosed, before the answer leaves.
+    """Record a disclosure in a unit that writes; the answer may go once it has ended.
+
+    See `disclosure_events`.
+    """
+    add_audit_events(unit, disclosure_events(action, recipient, person_ids, at=at, detail=detail))
+
+
+def disclosure_events(
+    action: str,
+    recipient: Recipient,
+    person_ids: Sequence[PersonId],
+    *,
+    at: datetime,
+    seen: Seen | None = None,
+    detail: Mapping[str, int | str | bool] | None = None,
+) -> list[AuditEvent]:
+    """What was asked and each person who was disclosed, to be kept before the answer leaves.
 
     Args:
-        unit: A unit that writes; the answer may go once it has ended.
         action: What was done: `resolve_by_demographics`, `read_person`...
         recipient: Who was told.
         person_ids: Everyone who appears in the answer; nobody is recorded as such, too.
@@ -93,24 +129,19 @@ def audit_disclosure(
         detail: Counts and how was asked; never a value of demographics.
     """
     told: list[PersonId | None] = [*dict.fromkeys(person_ids)]
-    common = {"persons_count": len(person_ids), **(detail or {})}
-    if recipient.organisation:
-        common["organisation"] = recipient.organisation
-    add_audit_events(
-        unit,
-        [
-            AuditEvent(
-                action=action,
-                actor=recipient.actor,
-                purpose=recipient.purpose,
-                request_id=recipient.request_id,
-                person_id=person_id,
-                recorded_at=at,
-                detail=common | _seen_detail(seen, person_id),
-            )
-            for person_id in told or [None]
-        ],
-    )
+    common = {"persons_count": len(person_ids), **recipient.detail, **(detail or {})}
+    return [
+        AuditEvent(
+            action=action,
+            actor=recipient.actor,
+            purpose=recipient.purpose,
+            request_id=recipient.request_id,
+            person_id=person_id,
+            recorded_at=at,
+            detail=common | _seen_detail(seen, person_id),
+        )
+        for person_id in told or [None]
+    ]
 
 
 def _seen_detail(seen: Seen | None, person_id: PersonId | None) -> dict[str, Any]:

@@ -25,7 +25,10 @@ PART_DIGITS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class EvidenceBetween:
-    """What speaks for and against two sides being one person."""
+    """What speaks for and against two sides being one person.
+
+    `seen` holds the weight (bits) of the heaviest edge between them and the veto, if there are any.
+    """
 
     digest: str
     """32 hexadecimal digits: of what the two sides say, the edges between them and the model; the
@@ -70,7 +73,14 @@ def require_same_evidence(shown: str | None, now: EvidenceBetween) -> None:
 def evidence_between(
     world: World, index: LinkageIndex, left: Collection[int], right: Collection[int]
 ) -> EvidenceBetween:
-    """The evidence between two sets of records, of which those that live are in the world."""
+    """The evidence between two sets of records, of which those that live are in the world.
+
+    Args:
+        world: Read around both sides.
+        index: The model in force.
+        left: Record numbers of the one side.
+        right: Those of the other; which is left does not matter.
+    """
     edges = world.edges_between(left, right)
     heaviest = max((edge.match_weight_bits for edge in edges), default=None)
     disowned = {r for decision in world.decisions.values() for r in decision.disowned_numbers}

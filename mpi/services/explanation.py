@@ -16,7 +16,13 @@ from mpi.storage.unit_of_work import UnitOfWork
 def explain_records(
     unit: UnitOfWork, index: LinkageIndex, left: RecordKey, right: RecordKey
 ) -> PairExplanation:
-    """The evidence of two live records, which sums to their weight exactly.
+    """The evidence of two live records, which sums to their weight, in bits, exactly.
+
+    Args:
+        unit: Where to look.
+        index: The model in force.
+        left: One record.
+        right: Another one; which is left does not matter to the weight.
 
     Raises:
         UnknownRecord: If one of them does not exist or is not live.

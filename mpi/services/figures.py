@@ -19,17 +19,22 @@ from mpi.storage.webhooks import list_backlogs
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One gauge."""
+    """One gauge, as Prometheus has them: `_seconds` ends the name of an age, others are counts."""
 
     name: str
     words: str
     labels: tuple[str, ...]
     values: tuple[tuple[tuple[str, ...], float], ...]
-    """Values of the labels -> value; ages in seconds."""
+    """Values of the labels, in the order of `labels` -> value; ages in seconds."""
 
 
 def figures(unit: UnitOfWork, *, now: datetime) -> list[Figure]:
-    """How much waits, and how long the oldest has."""
+    """How much waits, and how long (seconds) the oldest has; 0 where nothing waits.
+
+    Args:
+        unit: Where to look.
+        now: The present instant, from which ages are counted.
+    """
     tasks, seal = count_open_tasks(unit), find_last_seal(unit)
     unsealed = Waiting(*count_unsealed(unit, after=seal.last_event if seal else 0))
     unnumbered = count_unnumbered_events(unit)

@@ -34,7 +34,10 @@ from mpi.storage.versions import list_received, list_versions_known_at
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonThen:
-    """A person as the index knew it at an instant; without records if it had none then."""
+    """A person as the index knew it at an instant; without records if it had none then.
+
+    `golden` is as `GoldenRecord.to_dict` has it, `records` in key order.
+    """
 
     person_id: PersonId
     as_of: datetime
@@ -43,16 +46,21 @@ class PersonThen:
 
     @property
     def seen(self) -> Seen:
+        """The keys of the records that it had then."""
         return seen_records((self.person_id, record) for record in self.records)
 
     @property
     def person_ids(self) -> tuple[PersonId, ...]:
+        """The id asked about."""
         return (self.person_id,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkThen:
-    """That a record belonged to a person, and when."""
+    """That a record belonged to a person, and when (UTC); `valid_to` is None while it does.
+
+    `match_weight_bits` is of its heaviest edge to another record of the person when linked.
+    """
 
     record: RecordKey
     person_id: PersonId
@@ -64,7 +72,7 @@ class LinkThen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonHistory:
-    """What happened to an id, in use or not."""
+    """What happened to an id, in use or not; `state` is `live`, `retired` or `closed`."""
 
     person_id: PersonId
     state: str
@@ -72,23 +80,29 @@ class PersonHistory:
     leads_to: tuple[PersonId, ...]
     """Of an id that is not in use: who holds its records, or got them before they were gone."""
     links: tuple[LinkThen, ...]
-    """Every record that it ever had; at most `CANDIDATES_MAX`."""
+    """Every record that it ever had, the oldest link first; at most `CANDIDATES_MAX`."""
     events: tuple[IdentityEvent, ...]
     next_after: int | None
     """For further events, if there are any."""
 
     @property
     def seen(self) -> Seen:
+        """The keys of the records that it ever had."""
         return seen_records((link.person_id, link.record) for link in self.links)
 
     @property
     def person_ids(self) -> tuple[PersonId, ...]:
+        """The id asked about."""
         return (self.person_id,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionThen:
-    """One thing that a source said, and what it counts for today."""
+    """One thing that a source said, and what it counts for today; instants in UTC.
+
+    `state` is `accepted`, `held` or `entered_in_error`, `entered_in_error` the source's own word,
+    `verdict` a steward's. `content` is as `demographics_to_dict` has it.
+    """
 
     version: str
     """Digest."""
@@ -113,17 +127,29 @@ class RecordHistory:
 
     @property
     def seen(self) -> Seen:
+        """The record's key, under every person that it belonged to."""
         return seen_records((link.person_id, self.record) for link in self.links)
 
     @property
     def person_ids(self) -> tuple[PersonId, ...]:
+        """Whose the record ever was, the first first."""
         return tuple(dict.fromkeys(link.person_id for link in self.links))
 
 
 def person_as_of(
     unit: UnitOfWork, index: LinkageIndex, person_id: PersonId, at: datetime
 ) -> PersonThen:
-    """A person at an instant. Raises UnknownPerson if nobody ever had the id."""
+    """A person as the index knew it at an instant.
+
+    Args:
+        unit: Where to look.
+        index: The model and the trust of today.
+        person_id: This very id, in use or not: it does not lead on.
+        at: With a time zone.
+
+    Raises:
+        UnknownPerson: If nobody ever had the id.
+    """
     get_person(unit, person_id)
     links = list_links(unit, person_id, at=at)
     current = [_current_at(unit, index, each, at) for each in links]
@@ -140,7 +166,11 @@ def person_as_of(
 def cross_references_as_of(
     unit: UnitOfWork, _index: LinkageIndex, person_id: PersonId, at: datetime
 ) -> CrossReferences:
-    """Where a person had records at an instant. Raises UnknownPerson."""
+    """Where a person had records at an instant, in key order; none if it had none then.
+
+    Raises:
+        UnknownPerson: If nobody ever had the id, which does not lead on here.
+    """
     get_person(unit, person_id)
     return CrossReferences(
         person_id=person_id,
@@ -152,7 +182,18 @@ def cross_references_as_of(
 def person_history(
     unit: UnitOfWork, _index: LinkageIndex, person_id: PersonId, after: int, limit: int
 ) -> PersonHistory:
-    """What happened to a person, the oldest first. Raises UnknownPerson."""
+    """What happened to a person, the oldest first.
+
+    Args:
+        unit: Where to look.
+        _index: The model in force.
+        person_id: In use or not.
+        after: 0, or `next_after` of the answer before.
+        limit: Events to give at most.
+
+    Raises:
+        UnknownPerson: If nobody ever had the id.
+    """
     person = get_person(unit, person_id)
     events = list_events_of_person(unit, person_id, after=after, limit=limit)
     leads_to: list[PersonId] = []
@@ -170,7 +211,11 @@ def person_history(
 
 
 def record_history(unit: UnitOfWork, _index: LinkageIndex, key: RecordKey) -> RecordHistory:
-    """What a source said about a record over time. Raises UnknownRecord."""
+    """What a source said about a record over time, and whose it was.
+
+    Raises:
+        UnknownRecord: If nothing was ever said of it.
+    """
     number = get_record(unit, key).number
     received = list_received(unit, key, [number, *list_family(unit, [number])])
     return RecordHistory(

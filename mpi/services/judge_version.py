@@ -62,10 +62,10 @@ def judge_version(
         is_preview: Undo everything and only tell what it would have been.
 
     Raises:
-        UnknownRecord: If the record or the version does not exist.
-        InvalidInput: If several versions are held and none is named.
-        Conflict: If the version is not held back.
-        StaleVersion: If the task is not what the steward saw.
+        UnknownRecord, UnknownTask: If the record, the version or the task does not exist.
+        InvalidInput: If several versions are held and none is named, or the reason is no text.
+        Conflict: If the version is not held back, or the task is not what the steward saw.
+        Unavailable: If the store cannot be written now, or was linked with another release.
     """
     require_plain("reason", verdict.reason)
     act = Act(

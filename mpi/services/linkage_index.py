@@ -43,6 +43,7 @@ class LinkageIndex:
     name_rule: NameRule
     rules: PartitionRules
     question_trust: NumberTrust
+    """As the model trusts numbers, and those of `QUESTION_SOURCE` whatever their status."""
     trust: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Source -> field -> how far it is trusted, 0..100; golden records ask for it."""
     mapping_digests: Mapping[str, str] = field(default_factory=dict)
@@ -52,7 +53,7 @@ class LinkageIndex:
 def compile_linkage_index(
     release: Release, sources: Mapping[str, SourceSystem] | None = None
 ) -> LinkageIndex:
-    """Compile a release.
+    """Compile a release; once for a process, because it takes a while.
 
     Args:
         release: What to compile.
@@ -81,6 +82,10 @@ def compile_linkage_index(
 def require_release_in_force(unit: UnitOfWork, digest: str) -> int:
     """The store's number of this release, unless its edges were made with another one.
 
+    Args:
+        unit: Where to look.
+        digest: 64 hexadecimal digits of the release in use.
+
     Raises:
         Unavailable: If the store was linked with another release, or holds nothing yet.
     """
@@ -95,7 +100,10 @@ def require_release_in_force(unit: UnitOfWork, digest: str) -> int:
 def compared_question(
     unit: UnitOfWork, index: LinkageIndex, demographics: Demographics
 ) -> ComparisonRecord:
-    """What is asked, as it is compared; a disputed number is dropped, a superseded one replaced."""
+    """What is asked, as it is compared; a disputed number is dropped, a superseded one replaced.
+
+    Nothing is refused: what says nothing is a missing value.
+    """
     trust, number = index.question_trust, standardise_nhs_number(demographics.nhs_number)
     if number is not None:
         trust = number_trust_for(unit, trust, number)

@@ -31,6 +31,9 @@ def prepare_store(
     """Make the installation's source systems known, and a release in force if there is none.
 
     A release that is in force stays: another one comes in by `mpi release` only.
+
+    Raises:
+        StorageUnavailable: If the store cannot be written now.
     """
     with writing(store) as unit:
         put_sources(unit, [_stored(source) for source in sources.values()])

@@ -33,13 +33,19 @@ class AskedTask(Protocol):
     """A task as far as it is compared with a question."""
 
     @property
-    def type(self) -> TaskType: ...
+    def type(self) -> TaskType:
+        """What is asked."""
+        ...
 
     @property
-    def left(self) -> frozenset[int]: ...
+    def left(self) -> frozenset[int]:
+        """Record numbers of the one side."""
+        ...
 
     @property
-    def right(self) -> frozenset[int]: ...
+    def right(self) -> frozenset[int]:
+        """Those of the other; empty where there is but one."""
+        ...
 
 
 OF_HISTORY = frozenset({TaskType.OVERLAY, TaskType.UNEXPLAINED_SPLIT})
@@ -48,14 +54,19 @@ OF_HISTORY = frozenset({TaskType.OVERLAY, TaskType.UNEXPLAINED_SPLIT})
 
 @dataclass(slots=True)
 class TaskChanges:
-    """Numbers of tasks, and a record that each is about."""
+    """Numbers of tasks -> number of a record that each is about."""
 
     opened: dict[int, int] = field(default_factory=dict)
     changed: dict[int, int] = field(default_factory=dict)
     withdrawn: dict[int, int] = field(default_factory=dict)
 
     def events(self, person_of: Mapping[int, PersonId], cause: Cause) -> list[OutboxEvent]:
-        """What the change feed says of them."""
+        """What the change feed says of them; that a task has changed is not told.
+
+        Args:
+            person_of: Record -> its person now.
+            cause: Stamped on the events.
+        """
         told = (
             (EventType.TASK_OPENED, self.opened),
             (EventType.TASK_WITHDRAWN, self.withdrawn),
@@ -81,10 +92,13 @@ def put_questions(
     Args:
         unit: Where links are as they shall be.
         questions: Everything that is to be asked about the records, splits among it.
-        records: What was judged anew; tasks about others stay.
+        records: What was judged anew, by number; tasks about others stay.
         held: The versions held back of those records that were restated.
         open_tasks: Numbers of the open tasks about these records; about others do no harm.
         cause: Stamped on what is opened and withdrawn.
+
+    Returns:
+        The tasks that were opened, changed and withdrawn; those that stay as they are in none.
     """
     found = TaskChanges()
     judged = {*records, *held}
@@ -109,7 +123,7 @@ def put_questions(
 
 
 def overlay_questions(record: int, held: Sequence[HeldVersion]) -> list[TaskQuestion]:
-    """One question for a record that has versions held back."""
+    """One question for a record that has versions held back; none for one that has not."""
     if not held:
         return []
     return [
@@ -130,7 +144,7 @@ def can_be_noted(question: TaskQuestion) -> bool:
 
 
 def withdraw(unit: UnitOfWork, task: StoredTask, found: TaskChanges, cause: Cause) -> None:
-    """Close a task that has settled itself."""
+    """Close a task that has settled itself, and note that in `found`."""
     withdraw_task(unit, task.number, at=cause.at)
     found.withdrawn[task.number] = _subject(task.left)
 
@@ -163,7 +177,7 @@ def _refresh(
 
 
 def asks_the_same(task: AskedTask, question: TaskQuestion) -> bool:
-    """Whether both sides still have a record of what was asked."""
+    """Whether both sides still have a record of what was asked, whichever is left."""
     if (task.type in OF_HISTORY or question.type in OF_HISTORY) and task.type != question.type:
         return False
     if not task.right or not question.right:

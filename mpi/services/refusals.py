@@ -32,6 +32,9 @@ def audit_refusal(
         route: Method and template of the path.
         request_id: Of the request.
         at: The present instant.
+
+    Raises:
+        StorageUnavailable: If the trail cannot be written now.
     """
     detail = {"reason": reason, "route": route}
     if principal:

@@ -61,14 +61,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """What became of what was said; ids only."""
+    """What became of what was said; ids only. `tasks_opened` are numbers of tasks, in order."""
 
     record: RecordKey
     outcome: Outcome
     person_id: PersonId | None
     """Whose the record is; None unless it lives."""
     match_weight_bits: float | None
-    """Of its heaviest edge to another record of the person."""
+    """Bits of its heaviest edge to another record of the person; None without one."""
     explained_by: RecordKey | None
     """The record at the other end of that edge: ask to have the two explained."""
     tasks_opened: tuple[int, ...]
@@ -78,7 +78,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One version of one record, as a source sends it."""
+    """One version of one record, as a source sends it; `event_at` must say its time zone."""
 
     key: RecordKey
     demographics: Demographics
@@ -89,7 +89,11 @@ class Statement:
     """The sender's own key of this message: sent again, it gets its first outcome."""
 
     def version(self) -> RecordVersion:
-        """What is kept. Raises InvalidRecord if a text is none that a store can keep."""
+        """What is kept: the same demographics give the same digest, whoever sends them.
+
+        Raises:
+            InvalidRecord: If a text is none that a store can keep.
+        """
         content = sendable_content(self.demographics)
         return RecordVersion(
             key=self.key,
@@ -110,7 +114,7 @@ def register(
     *,
     clock: Clock,
 ) -> Registered:
-    """Keep a version of a record and link what follows from it.
+    """Keep a version of a record and link what follows from it; back once that is durable.
 
     Args:
         writer: Of the store.
@@ -121,8 +125,11 @@ def register(
 
     Raises:
         UnknownSource: If no mapping names the source system.
-        InvalidRecord: If the event lies in the future.
+        InvalidRecord: If the event lies in the future, or a text is no Unicode.
+        InvalidInput: If the request's key is no text that can be kept.
         Conflict: If the request's key was used for another message.
+        Unavailable: If the store cannot be written now, or was linked with another release; send
+            it again.
     """
     return submit_registration(writer, index, statement, recipient, clock=clock).result()
 
@@ -135,7 +142,16 @@ def submit_registration(
     *,
     clock: Clock,
 ) -> Future[Registered]:
-    """`register` without waiting, so that many of one caller can share a commit."""
+    """`register` without waiting, so that many of one caller can share a commit.
+
+    Returns:
+        What became of it once it is durable, or the Conflict or Unavailable that `register` would
+        have raised.
+
+    Raises:
+        InvalidInput, UnknownSource: As `register`, at once.
+        StorageUnavailable: If the writer was closed.
+    """
     require_known_source(index, statement.key)
     require_event(statement.event_at, statement.sequence, clock)
     require_plain("request_key", statement.request_key or "")
@@ -151,7 +167,11 @@ def submit_registration(
 
 
 def require_known_source(index: LinkageIndex, key: RecordKey) -> None:
-    """Raise UnknownSource unless a mapping of the installation names the record's source."""
+    """Nothing, if a mapping of the installation names the record's source.
+
+    Raises:
+        UnknownSource: If none does.
+    """
     if key.source not in index.mapping_digests:
         raise UnknownSource("source: no mapping of this installation names it")
 
@@ -235,7 +255,7 @@ def _key_of(unit: UnitOfWork, number: int) -> RecordKey:
 
 
 def unchanged(stored: StoredRecord) -> Registered:
-    """The answer to what was known already."""
+    """The answer to what was known already: the record's person, and no evidence."""
     return Registered(
         record=stored.key,
         outcome=Outcome.UNCHANGED,
@@ -248,7 +268,13 @@ def unchanged(stored: StoredRecord) -> Registered:
 
 
 def outcome_of(carried: Carried, record: int, *, is_same: bool = False) -> Outcome:
-    """What happened to one record; `is_same` if it says what it said before."""
+    """What happened to one record.
+
+    Args:
+        carried: What came of the act.
+        record: Number of a record that was stated.
+        is_same: It says what it said before.
+    """
     found = carried.relinked
     before, after = found.before.get(record), found.person_of.get(record)
     if after is None:
@@ -263,7 +289,15 @@ def outcome_of(carried: Carried, record: int, *, is_same: bool = False) -> Outco
 
 
 def registered_as(carried: Carried, key: RecordKey, record: int, outcome: Outcome) -> Registered:
-    """The answer about one record of what was carried out."""
+    """The answer about one record of what was carried out.
+
+    Args:
+        unit: Where to look up the key of the record that explains it.
+        carried: What came of the act.
+        key: The record as the source named it.
+        record: Number of the record that it lives on in.
+        outcome: See `outcome_of`.
+    """
     found = carried.relinked
     heaviest = found.heaviest.get(record)
     return Registered(

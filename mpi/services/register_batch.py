@@ -32,10 +32,11 @@ def register_batch(
         contents: See `keyed_statement`; at most `BATCH_RECORDS_MAX`.
         recipient: Who says it.
         clock: Stamps what is written.
-        may_state: Whether the sender may speak for a source system.
+        may_state: Source system -> whether the sender may speak for it.
 
     Returns:
-        For each what came of it, or why it was refused; one never depends on another.
+        One entry for each object, in order: what came of it, or the error for which it was refused
+        (Forbidden if the sender may not speak for its source). One never depends on another.
 
     Raises:
         InvalidInput: If there are too many.

@@ -43,7 +43,7 @@ from mpi.storage.unit_of_work import UnitOfWork
 
 @dataclass(slots=True)
 class Relinked:
-    """What became of the touched records."""
+    """What became of the touched records, by their numbers."""
 
     person_of: dict[int, PersonId] = field(default_factory=dict)
     """Touched record -> its person now."""
@@ -81,13 +81,13 @@ def relink(
         index: The model in force.
         locks: What is locked so far.
         cause: Stamped on everything written.
-        seeds: Records from which all that is touched can be reached.
+        seeds: Numbers of records from which all that is touched can be reached.
         stated: Records whose content has changed, so that golden records must be made anew.
         gone: Records that live no longer, as they stood.
         held: Of every record restated, its versions that wait for a steward.
 
     Raises:
-        MustRetry: If more is touched than was locked.
+        MustRetry: If more is touched than was locked; the writer begins again.
     """
     world = _locked_world(unit, index, locks, seeds, stated)
     judged = judge(world, index)

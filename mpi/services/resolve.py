@@ -49,6 +49,8 @@ PERSONS_MAX: Final = 10
 def resolve_by_nhs_number(unit: UnitOfWork, index: LinkageIndex, nhs_number: str) -> Answer:
     """Everyone with a record that holds this number: nobody for a disputed one.
 
+    Those of a superseded number are the holders of its successor. At most `PERSONS_MAX`.
+
     Args:
         unit: Where to look.
         index: The model in force.
@@ -68,13 +70,19 @@ def resolve_by_nhs_number(unit: UnitOfWork, index: LinkageIndex, nhs_number: str
 
 
 def resolve_by_source_id(unit: UnitOfWork, index: LinkageIndex, key: RecordKey) -> Answer:
-    """The person of one source record; nobody if it is not live. Raises UnknownRecord."""
+    """The person of one source record; nobody if it is not live.
+
+    Raises:
+        UnknownRecord: If nothing was ever said of it.
+    """
     record = get_record(unit, key)
     return _answer(unit, index, [record.person_id] if record.person_id else [])
 
 
 def resolve_by_person_id(unit: UnitOfWork, index: LinkageIndex, person_id: PersonId) -> Answer:
     """The person of this id, or whoever holds its records now; the answer says which.
+
+    Of a closed id: the persons that got its records before they were gone, perhaps none.
 
     Raises:
         UnknownPerson: If no person ever had this id.
@@ -100,11 +108,15 @@ def resolve_by_demographics(
 ) -> Answer:
     """Everyone whose best record reaches the model's `review_bits`, the heaviest first.
 
+    Nobody is an answer too: few demographics, or none that say anything, find nobody.
+
     Args:
         unit: Where to look.
         index: The model in force.
         demographics: As much as is known; text as it was written.
         persons_max: Persons to show, at most `PERSONS_MAX`.
+
+    Source: Fellegi and Sunter (1969) for the weights, which are in bits.
     """
     question = compared_question(unit, index, demographics)
     keys = index.keys_of(question)

@@ -91,7 +91,7 @@ def restate(
         at: The present instant.
 
     Raises:
-        MustRetry: If more must be locked first.
+        MustRetry: If more must be locked first; the writer begins again.
     """
     before = list_standing(unit, keys.keys() - {*fresh})
     for number, survivor in merged.items():
@@ -122,9 +122,16 @@ def locks_of(
     records: Collection[int],
     saying: RecordVersion,
 ) -> frozenset[int]:
-    """What to lock before a record says this.
+    """What to lock before a record says this: numbers of locks of the first stage.
 
     The record, the values by which it is found now or will be, and the numbers that it states.
+
+    Args:
+        unit: Where to look.
+        index: The model in force.
+        key: Of the record.
+        records: Its number and those of records merged into it; none if it is new.
+        saying: The version to come.
     """
     stored = list_versions_of(unit, key, records) if records else []
     told = [each.version for each in stored]
@@ -224,7 +231,7 @@ def _compared(unit: UnitOfWork, index: LinkageIndex, record: SourceRecord) -> Co
 
 
 def stated_numbers(versions: Iterable[RecordVersion]) -> set[str]:
-    """The valid NHS numbers that these versions state."""
+    """The valid NHS numbers, ten digits each, that these versions state."""
     found = (standardise_nhs_number(version.demographics.nhs_number) for version in versions)
     return {number for number in found if number is not None}
 
@@ -358,5 +365,5 @@ def _candidates(unit: UnitOfWork, keys: frozenset[int], found: Restated, at: dat
 
 
 def record_keys(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, RecordKey]:
-    """Number -> key of records that exist."""
+    """Number -> key of records that exist; numbers of none are left out."""
     return {stored.number: stored.key for stored in list_records(unit, numbers)}

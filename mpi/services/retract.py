@@ -46,7 +46,9 @@ def retract(
 
     Raises:
         UnknownDecision: If there is none of this number.
+        InvalidInput: If the reason is no text that can be kept.
         Conflict: If it was retracted before.
+        Unavailable: If the store cannot be written now, or was linked with another release.
     """
     require_plain("reason", reason)
     act = Act(index, recipient, clock, action="retract", reason="retracted", is_explained=True)

@@ -22,6 +22,7 @@ from mpi.storage.unit_of_work import UnitOfWork
 LEASE: Final = timedelta(minutes=15)
 """How long a claim holds; claiming again prolongs it."""
 PARKED_MAX: Final = timedelta(days=366)
+"""How long a task may be put aside: a year."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +34,12 @@ class AnsweredTask:
 
 
 def claim_task(unit: UnitOfWork, number: int, steward: str, *, at: datetime) -> StoredTask:
-    """Work on an open task for `LEASE`; one's own claim is prolonged.
+    """Work on an open task for `LEASE`; one's own claim is prolonged. The task as it stands then.
 
     Raises:
         UnknownTask: If there is none of this number.
         TaskAlreadyDecided: If it is closed, or somebody else's claim still holds.
+        StaleVersion: If somebody changed it at this moment.
     """
     task = _open_task(unit, number)
     _refuse_others_claim(task, steward, at)
@@ -46,7 +48,11 @@ def claim_task(unit: UnitOfWork, number: int, steward: str, *, at: datetime) -> 
 
 
 def release_task(unit: UnitOfWork, number: int, steward: str, *, at: datetime) -> StoredTask:
-    """Give a claimed or parked task back to the list (see `claim_task`)."""
+    """Give a claimed or parked task back to the list. The task as it stands then.
+
+    Raises:
+        UnknownTask, TaskAlreadyDecided, StaleVersion: See `claim_task`.
+    """
     task = _open_task(unit, number)
     _refuse_others_claim(task, steward, at)
     assign_task(unit, task, TaskState.OPEN)
@@ -56,10 +62,11 @@ def release_task(unit: UnitOfWork, number: int, steward: str, *, at: datetime) -
 def park_task(
     unit: UnitOfWork, number: int, steward: str, *, until: datetime, at: datetime
 ) -> StoredTask:
-    """Put an open task aside until an instant (see `claim_task`).
+    """Put an open task aside until an instant. The task as it stands then.
 
     Raises:
         InvalidInput: If the instant is past, or more than a year ahead.
+        UnknownTask, TaskAlreadyDecided, StaleVersion: See `claim_task`.
     """
     if not at < until <= at + PARKED_MAX:
         raise InvalidInput("until: must lie ahead, by a year at most")
@@ -73,14 +80,14 @@ def note_task(unit: UnitOfWork, answered: AnsweredTask, cause: Cause) -> StoredT
     """Close a task without a decision: seen, and nothing is to be done about these records.
 
     Raises:
-        StaleVersion, TaskAlreadyDecided: See `answer_task`.
+        UnknownTask, TaskAlreadyDecided, StaleVersion: See `require_answerable`.
     """
     answer_task(unit, answered, cause)
     return get_task(unit, answered.number)
 
 
 def state_at(task: StoredTask, at: datetime) -> TaskState:
-    """A claim that ran out and a parking that is over leave a task open."""
+    """A task's state at an instant: open again once a claim has run out or a parking is over."""
     is_over = (task.state is TaskState.CLAIMED and (task.lease_until or at) <= at) or (
         task.state is TaskState.PARKED and (task.parked_until or at) <= at
     )
@@ -108,7 +115,11 @@ def require_answerable(
 
 
 def answer_task(unit: UnitOfWork, answered: AnsweredTask, cause: Cause) -> None:
-    """Close a task with the decision of this cause (see `require_answerable`)."""
+    """Close a task with the decision of this cause, or without one.
+
+    Raises:
+        UnknownTask, TaskAlreadyDecided, StaleVersion: See `require_answerable`.
+    """
     task = require_answerable(unit, answered, cause.actor, at=cause.at)
     decide_task(unit, task, by=cause.actor, at=cause.at, decision=cause.decision)
     event = identity_event(

@@ -17,7 +17,12 @@ SEQUENCE_MAX: Final = (1 << 63) - 1
 
 
 def require_event(event_at: datetime, sequence: int, clock: Clock) -> None:
-    """Raise InvalidRecord if an event cannot have happened, or has no place among others."""
+    """Nothing, if an event can have happened and has a place among others.
+
+    Raises:
+        InvalidRecord: If it has no time zone, lies more than `EVENT_SKEW_MAX` ahead, or its
+            sequence needs more than 64 bits.
+    """
     if event_at.tzinfo is None:
         raise InvalidRecord("event_at: must say its time zone")
     if event_at > clock.now() + EVENT_SKEW_MAX:
@@ -41,7 +46,11 @@ def sendable_content(demographics: Demographics) -> str:
 
 
 def require_plain(field: str, text: str) -> None:
-    """Raise InvalidInput if what somebody typed cannot be kept as a database's text."""
+    """Nothing, if what somebody typed can be kept as a database's text.
+
+    Raises:
+        InvalidInput: If it holds a NUL or half a character; the sentence names `field`.
+    """
     if "\0" in text or not _is_unicode(text):
         raise InvalidInput(f"{field}: must be valid Unicode text, without NUL characters")
 

@@ -43,7 +43,12 @@ class NumberStatement:
     """The number that takes its place, if it is superseded."""
 
     def to_stated(self) -> StatedNumber:
-        """What is kept. Raises InvalidInput if a number is none, or the status demands another."""
+        """What is kept, with numbers as ten digits.
+
+        Raises:
+            InvalidInput: If a number is none, or the status demands another; the sentence names
+                which.
+        """
         number, successor = checked_number(self.nhs_number, "nhs_number"), None
         if self.status is NumberStatus.SUPERSEDED:
             if self.successor is None:
@@ -77,10 +82,14 @@ def state_number(
         clock: Stamps what is written.
         is_preview: Undo everything and only tell what it would have been.
 
+    Returns:
+        What it did to whom; its `decision` is 0, for it is none.
+
     Raises:
         InvalidInput: If it is malformed.
         DecisionViolated: If something else is in force about the number, or the successor leads
             back to it.
+        Unavailable: If the store cannot be written now, or was linked with another release.
     """
     stated = said.to_stated()
     act = Act(
@@ -105,12 +114,13 @@ def retract_number(
     clock: Clock,
     is_preview: bool = False,
 ) -> Decided:
-    """Take back what is in force about a number (see `state_number`).
+    """Take back what is in force about a number (arguments as for `state_number`).
 
     Raises:
         InvalidInput: If it is no NHS number.
         NotFound: If nothing is in force about it.
         Conflict: If it is part of a decision, with which it is retracted.
+        Unavailable: If the store cannot be written now, or was linked with another release.
     """
     number = checked_number(nhs_number, "nhs_number")
     act = Act(
@@ -127,7 +137,11 @@ def retract_number(
 
 
 def checked_number(text: str, field: str) -> str:
-    """The ten digits. Raises InvalidInput naming the field if it is no NHS number."""
+    """The ten digits of an NHS number; spaces and hyphens do not matter.
+
+    Raises:
+        InvalidInput: If it is none; the sentence names `field`.
+    """
     number = standardise_nhs_number(text)
     if number is None:
         raise InvalidInput(f"{field}: must be ten digits with a valid check digit")

@@ -22,6 +22,7 @@ KEY_FIELDS: Final = ("source", "local_id", "request_key")
 """What a statement says of itself where no address says it."""
 EVENT_FIELDS: Final = ("event_at", "sequence", "entered_in_error")
 SEQUENCE_MAX: Final = 2**63 - 1
+"""The largest whole number that both databases hold."""
 _LISTS: Final = ("other_phones", *PART_TYPES)
 STATEMENT_FIELDS: Final = frozenset((*EVENT_FIELDS, *TEXT_FIELDS, *_LISTS))
 
@@ -29,8 +30,14 @@ STATEMENT_FIELDS: Final = frozenset((*EVENT_FIELDS, *TEXT_FIELDS, *_LISTS))
 def keyed_statement(content: object) -> Statement:
     """The statement of an object that names its record in `source` and `local_id`.
 
+    Args:
+        content: Plain JSON values, whatever they are; `request_key` may be among them, the rest as
+            `read_statement` takes it.
+
     Raises:
-        InvalidInput: If a field breaks a rule; the sentence names both.
+        InvalidIdentifier: If the record's key is malformed.
+        InvalidRecord: If another field breaks a rule.
+        InvalidInput: If `event_at` is no instant. The sentence names field and rule.
     """
     told = _object(content, "record")
     source, local_id, request_key = (told.get(name) for name in KEY_FIELDS)
@@ -45,12 +52,14 @@ def read_statement(content: object, *, key: RecordKey, request_key: object = Non
     """The statement about a record that this JSON value makes.
 
     Args:
-        content: Demographics with `event_at` and perhaps `sequence` and `entered_in_error`.
+        content: Demographics with `event_at` and perhaps `sequence` and `entered_in_error`. Null,
+            empty and blank texts are missing values.
         key: Of the record.
         request_key: The sender's own key of the message.
 
     Raises:
-        InvalidInput: If a field breaks a rule; the sentence names both.
+        InvalidRecord: If a field is missing, unknown or breaks a rule.
+        InvalidInput: If `event_at` is no instant. The sentence names field and rule.
     """
     told = _object(content, "body")
     if not STATEMENT_FIELDS.issuperset(told):
@@ -68,14 +77,22 @@ def read_statement(content: object, *, key: RecordKey, request_key: object = Non
 
 
 def checked_sequence(value: object) -> int:
-    """A source's own order of events. Raises InvalidRecord unless it is a whole number."""
+    """A source's own order of events among those of one instant.
+
+    Raises:
+        InvalidRecord: Unless it is a whole number from 0 to `SEQUENCE_MAX`.
+    """
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= SEQUENCE_MAX:
         raise InvalidRecord("sequence: must be a whole number from 0 to 2^63 - 1")
     return value
 
 
 def checked_request_key(value: object) -> str | None:
-    """A sender's key of a message, if it gave one. Raises InvalidRecord if it is malformed."""
+    """A sender's key of a message; None if it gave none.
+
+    Raises:
+        InvalidRecord: Unless it is 1 to `REQUEST_KEY_CHARACTERS_MAX` printable ASCII characters.
+    """
     if value is None:
         return None
     if (

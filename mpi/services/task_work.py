@@ -41,6 +41,7 @@ class Reply:
     reply: TaskReply
     reason: str
     evidence_digest: str | None = None
+    """As the task showed it; needed with *same* and *different*."""
     version: str | None = None
     """Of an overlay, which version is judged."""
     supersedes: Mapping[str, str] = field(default_factory=dict)
@@ -50,7 +51,11 @@ class Reply:
 def claim(
     writer: Writer, _index: LinkageIndex, number: int, recipient: Recipient, *, clock: Clock
 ) -> StoredTask:
-    """Work on a task for a while (see `review.claim_task`)."""
+    """Work on a task for a while; audited.
+
+    Raises:
+        UnknownTask, TaskAlreadyDecided, StaleVersion: See `review.claim_task`.
+    """
     change = partial(claim_task, number=number, steward=recipient.actor, at=clock.now())
     return _change(writer, "claim_task", number, recipient, clock, change)
 
@@ -58,7 +63,11 @@ def claim(
 def release(
     writer: Writer, _index: LinkageIndex, number: int, recipient: Recipient, *, clock: Clock
 ) -> StoredTask:
-    """Give a task back to the list (see `review.release_task`)."""
+    """Give a task back to the list; audited.
+
+    Raises:
+        UnknownTask, TaskAlreadyDecided, StaleVersion: See `review.release_task`.
+    """
     change = partial(release_task, number=number, steward=recipient.actor, at=clock.now())
     return _change(writer, "release_task", number, recipient, clock, change)
 
@@ -72,7 +81,11 @@ def park(
     until: datetime,
     clock: Clock,
 ) -> StoredTask:
-    """Put a task aside (see `review.park_task`)."""
+    """Put a task aside; audited.
+
+    Raises:
+        InvalidInput, UnknownTask, TaskAlreadyDecided, StaleVersion: See `review.park_task`.
+    """
     change = partial(park_task, number=number, steward=recipient.actor, until=until, at=clock.now())
     return _change(writer, "park_task", number, recipient, clock, change)
 
@@ -85,7 +98,11 @@ def note(
     *,
     clock: Clock,
 ) -> StoredTask:
-    """Close a task without a decision (see `review.note_task`)."""
+    """Close a task without a decision; audited.
+
+    Raises:
+        UnknownTask, TaskAlreadyDecided, StaleVersion: See `review.note_task`.
+    """
     act = Act(index, recipient, clock, action="note_task", reason="noted", is_explained=True)
     return _change(
         writer,
@@ -110,8 +127,11 @@ def reply_to_task(
 
     Raises:
         UnknownTask: If there is none of this number.
-        InvalidInput: If the task does not ask that; else as `decide` and `judge_version`.
-        Conflict: If the task or its evidence is not what the steward saw.
+        InvalidInput: If the task does not ask that, or the evidence's digest is missing; else as
+            `decide` and `judge_version`.
+        Conflict: If the task or its evidence is not what the steward saw, or a decision in force
+            says the opposite.
+        Unavailable: If the store cannot be written now, or was linked with another release.
     """
     task, names = _asked(writer, said.task.number)
     if said.reply not in replies_to(task):

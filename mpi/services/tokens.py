@@ -3,6 +3,8 @@
 A token is a JWT of RFC 9068, good for minutes. Its signature is checked once and its digest kept
 until it ends; what its client may do is asked of the register every time, so a client that is
 disabled or loses a role loses it at once, whatever its token says.
+
+Source: RFC 7519 (JWT), RFC 7515 (JWS), RFC 9068; SMART App Launch 2.2 for the system scopes.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ TOKEN_LIFETIME: Final = timedelta(seconds=300)
 LOCAL_TOKEN_LIFETIME_MAX: Final = timedelta(hours=12)
 """Of a token made on the command line, for people who try things out."""
 VERIFIED_MAX: Final = 10_000
+"""Tokens whose soundness a worker remembers; the one known longest is forgotten first."""
 CLOCK_SKEW_S: Final = 60
+"""Seconds by which others' clocks may differ from ours."""
 LOCAL_ISSUER: Final = "urn:mpi:this-machine"
 """Issuer of an installation without a public address, which serves its own machine only."""
 TOKEN_TYPE: Final = "at+jwt"
@@ -45,7 +49,7 @@ _ROLES: Final = {scope: role for role, scope in SCOPES.items()}
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a sound token says."""
+    """What a sound token says; `jti` is its id, `expires_at_s` in seconds since 1970."""
 
     client_id: str
     roles: frozenset[Role]
@@ -71,7 +75,17 @@ class Tokens:
         now: datetime,
         lifetime: timedelta = TOKEN_LIFETIME,
     ) -> str:
-        """A token for a client that has shown who it is."""
+        """A token for a client that has shown who it is: a compact JWS, signed with ES256.
+
+        Args:
+            client_id: Its `sub` and `client_id`.
+            roles: Become its scopes.
+            now: The present instant.
+            lifetime: Until it ends; `TOKEN_LIFETIME` for what came over HTTP.
+
+        Raises:
+            InvalidSettings: If the keys have changed and cannot be read.
+        """
         key = self.keys.current().keys[0]
         issued_at = int(now.timestamp())
         claims = {
@@ -88,10 +102,11 @@ class Tokens:
         return jwt.encode(header, claims, key, algorithms=[ALGORITHM])
 
     def verify_token(self, token: str, *, now: datetime) -> Verified:
-        """What a token says, if it is sound.
+        """What a token says, if it is sound now.
 
         Raises:
             Unauthenticated: If it is not; says which rule it breaks and nothing of what it holds.
+            InvalidSettings: If the keys have changed and cannot be read.
         """
         digest = hashlib.sha256(token.encode()).digest()
         known = self._verified.get(digest)
@@ -141,16 +156,17 @@ class Tokens:
 
 
 def issuer_of(settings: Settings) -> str:
-    """Who issues the tokens of an installation, and for whom they are."""
+    """Who issues the tokens of an installation, and for whom they are: an address or a URN."""
     return settings.public_url or LOCAL_ISSUER
 
 
 def read_header(token: str) -> dict[str, Any]:
-    """The header of a token or assertion, of which nothing but the algorithm and the key's id is
-    ever used: keys named or carried in it are the sender's own.
+    """The header of a token or assertion; keys named or carried in it must never be used.
+
+    They are the sender's own: only the algorithm and the key's id are.
 
     Raises:
-        Unauthenticated: If it is too long or no JWT.
+        Unauthenticated: If it is too long or no JWT, or names extensions (`crit`, RFC 7515).
     """
     if len(token) > TOKEN_BYTES_MAX:
         raise Unauthenticated(f"token: must not be longer than {TOKEN_BYTES_MAX} bytes")
@@ -164,7 +180,7 @@ def read_header(token: str) -> dict[str, Any]:
 
 
 def scope_of(roles: Iterable[Role]) -> str:
-    """The scopes of these roles, as OAuth writes them."""
+    """The scopes of these roles, in the roles' order, with spaces between them (RFC 6749)."""
     return " ".join(SCOPES[role] for role in sorted(roles))
 
 

@@ -2,8 +2,11 @@
 
 What is to be received is kept in the store until it was: events are handed out from the feed behind
 the registrations, which never wait for a receiver. What fails is tried again later and later; the
-next event of the same person waits for it, those of others do not. What was tried for two days is
-given up, and sent again when an operator says so.
+next event of the same person waits for it, those of others do not. What failed 20 times, in 20 to
+39 hours, is given up, and sent again when an operator says so. A receiver that answers 410 gets
+nothing more.
+
+Source: the Standard Webhooks specification.
 """
 
 from __future__ import annotations
@@ -51,11 +54,15 @@ from mpi.storage.webhooks import (
 )
 
 ATTEMPTS_MAX: Final = 20
+"""Times that a message is sent before it is given up."""
 BACK_OFF_S: Final = 2.0
+"""Seconds, at most, between the first attempt and the second."""
 BACK_OFF_MAX_S: Final = 6 * 3_600.0
+"""Seconds, at most, between two attempts: six hours."""
 LEASE: Final = timedelta(seconds=120)
 """Longer than a batch can take; a worker that dies gives its batch back after it."""
 BATCH_MAX: Final = 64
+"""Messages that one pass over a webhook claims."""
 SENDERS_MAX: Final = 8
 """Messages on their way to one receiver at a time."""
 PURPOSE: Final = "administration"
@@ -64,20 +71,29 @@ _GONE: Final = 410
 
 @dataclass(frozen=True, slots=True)
 class BackOff:
-    """How long to wait before the next attempt."""
+    """How long to wait before the next attempt; both in seconds."""
 
     first_s: float = BACK_OFF_S
     longest_s: float = BACK_OFF_MAX_S
 
     def delay(self, attempts_count: int) -> timedelta:
-        """Twice as long each time, and never quite alike for two messages."""
+        """Twice as long each time, and never quite alike for two messages.
+
+        A random time from half the longest to the longest of this attempt.
+
+        Args:
+            attempts_count: Attempts made so far, at least one.
+        """
         longest = min(self.first_s * 2.0 ** (attempts_count - 1), self.longest_s)
         return timedelta(seconds=longest * random.uniform(0.5, 1.0))
 
 
 @dataclass(slots=True)
 class Deliverer:
-    """Sends what is due, each webhook by itself, so that a slow receiver delays only itself."""
+    """Sends what is due, each webhook by itself, so that a slow receiver delays only itself.
+
+    `allowed_hosts` are as in `callbacks.checked_url`.
+    """
 
     store: Store
     clock: Clock
@@ -90,7 +106,11 @@ class Deliverer:
     )
 
     def step(self) -> None:
-        """Begin a pass for every webhook that has none under way; waits for nobody."""
+        """Begin a pass for every webhook that has none under way; waits for nobody.
+
+        What fails in a pass is logged and tried again. Raises StorageUnavailable if the webhooks
+        cannot be read now.
+        """
         with reading(self.store) as unit:
             found = list_webhooks(unit)
         for webhook in found:
@@ -101,11 +121,18 @@ class Deliverer:
             self._passes.submit(self._pass, webhook)
 
     def close(self) -> None:
-        """Ends after the messages that are on their way."""
+        """Ends after the messages that are on their way, and waits for them."""
         self._passes.shutdown(wait=True, cancel_futures=True)
 
     def deliver(self, webhook: Webhook) -> int:
-        """Hand out what is new and send what is due to one webhook; how many were received."""
+        """Hand out what is new and send what is due to one webhook; how many were received.
+
+        What was not received is noted to be tried again later, and raises nothing.
+
+        Raises:
+            StorageUnavailable: If the store cannot be written now; what was sent meanwhile is sent
+                again once its lease has ended.
+        """
         with writing(self.store) as unit:
             hand_out(unit, webhook, at=self.clock.now(), limit=10 * PAGE_ITEMS_MAX)
             claimed = claim_due(unit, webhook, at=self.clock.now(), lease=LEASE, limit=BATCH_MAX)
@@ -155,7 +182,15 @@ class Deliverer:
 
 
 def message(webhook: Webhook, delivery: Delivery, *, at: datetime) -> tuple[bytes, dict[str, str]]:
-    """The body and the headers of a message; its id is the same at every attempt."""
+    """The body (JSON) and the headers of a message; its id is the same at every attempt.
+
+    Args:
+        webhook: Signs it.
+        delivery: What happened.
+        at: The instant of this attempt, which is signed too.
+
+    Source: the Standard Webhooks specification for `webhook-id`, `-timestamp` and `-signature`.
+    """
     body = orjson.dumps(
         {"type": delivery.type, "timestamp": delivery.occurred_at, "data": delivery.data},
         option=orjson.OPT_UTC_Z,
@@ -183,8 +218,19 @@ def subscribe(
 ) -> Webhook:
     """A new webhook that hears of what happens from now on; it holds the new secret.
 
+    Args:
+        unit: Where to write.
+        url: Where messages go.
+        organisation: ODS code.
+        event_types: Members of `EventType`; none means all.
+        is_own_only: Only events of persons who have, or had, a record of the organisation.
+        allowed_hosts: See `callbacks.checked_url`.
+        actor: Who adds it, for the trail.
+        at: The present instant.
+
     Raises:
-        InvalidInput: If webhooks may not lead there, or an event type is not known.
+        InvalidInput: If webhooks may not lead there, an event type is not known, or there are
+            `WEBHOOKS_MAX` already.
     """
     chosen = frozenset(event_types)
     if chosen - {str(each) for each in EventType}:
@@ -207,13 +253,13 @@ def subscribe(
 
 
 def unsubscribe(unit: UnitOfWork, webhook_id: str, *, actor: str, at: datetime) -> None:
-    """End a webhook. Raises UnknownWebhook."""
+    """End a webhook and drop what it has still to receive; audited. Raises UnknownWebhook."""
     end_webhook(unit, webhook_id, at=at)
     _audit(unit, "end_webhook", webhook_id, actor, at)
 
 
 def send_again(unit: UnitOfWork, webhook_id: str, *, actor: str, at: datetime) -> int:
-    """Try again what was given up; how many there are. Raises UnknownWebhook."""
+    """Try again what was given up; how many there are. Audited. Raises UnknownWebhook."""
     count = replay(unit, webhook_id, at=at)
     _audit(unit, "replay_webhook", webhook_id, actor, at)
     return count

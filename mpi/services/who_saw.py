@@ -21,12 +21,15 @@ from mpi.storage.tables import PersonState
 from mpi.storage.unit_of_work import UnitOfWork, reading, writing
 
 EVENTS_MAX: Final = 1_000
+"""Events of each kind in one answer: those that showed records, and others about the person."""
 
 
 def who_saw(
     store: Store, person_id: PersonId, *, recipient: Recipient, clock: Clock
 ) -> list[AuditEvent]:
     """Everything that was shown of a person's records or done about the person, latest first.
+
+    At most `EVENTS_MAX` events that showed records, and as many others.
 
     Args:
         store: Holds the trail.
@@ -36,6 +39,7 @@ def who_saw(
 
     Raises:
         UnknownPerson: If no person ever had this id.
+        StorageUnavailable: If the trail cannot be read, sealed or written now.
     """
     seal_audit(store, clock=clock)  # What was seen is indexed with the seals.
     with reading(store) as unit:
@@ -47,11 +51,12 @@ def who_saw(
 
 
 def disclosure_view(event: AuditEvent) -> dict[str, Any]:
-    """An event as plain values."""
+    """An event as plain JSON values, its instant in ISO 8601; see `Disclosure` of the HTTP API."""
     return {
         "recorded_at": event.recorded_at.isoformat(),
         "actor": event.actor,
         "organisation": event.detail.get("organisation"),
+        "user": event.detail.get("user"),
         "purpose": event.purpose,
         "action": event.action,
         "person_id": event.person_id,

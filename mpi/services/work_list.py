@@ -51,7 +51,10 @@ class TaskReply(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedTask:
-    """A task as the work list shows it; ids only."""
+    """A task as the work list shows it; ids only. Instants in UTC.
+
+    `priority` is 0 (can wait) to 99, `match_weight_bits` that of the heaviest edge that asks.
+    """
 
     task: int
     type: TaskType
@@ -81,7 +84,7 @@ class TaskPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideRecord:
-    """A record of one side, as it lives on today."""
+    """A record of one side, as it lives on today; `content` is empty unless it is live."""
 
     record: RecordKey
     state: str
@@ -106,7 +109,9 @@ class TaskAnswer:
     listed: ListedTask
     closed_at: datetime | None
     decision: int | None
+    """Number of the decision that it led to; None if it is open, noted or withdrawn."""
     left: tuple[SideRecord, ...]
+    """In order of registration, at most `SIDE_RECORDS_MAX`; so is `right`."""
     right: tuple[SideRecord, ...]
     held: tuple[HeldBack, ...]
     """Of an overlay."""
@@ -121,10 +126,12 @@ class TaskAnswer:
 
     @property
     def seen(self) -> Seen:
+        """The keys of both sides' records, under their persons."""
         return seen_records((each.person_id, each.record) for each in (*self.left, *self.right))
 
     @property
     def person_ids(self) -> tuple[PersonId | None, ...]:
+        """Whose the records of both sides are; None for one that is not live."""
         return tuple(each.person_id for each in (*self.left, *self.right))
 
 
@@ -142,7 +149,7 @@ def list_tasks(
         unit: Where to look.
         _index: The model in force.
         wanted: Narrows the list.
-        after: `next_after` of the page before.
+        after: `next_after` of the page before; None for the first page.
         limit: At most `PAGE_ITEMS_MAX`.
         at: The present instant: claims that have run out count as open.
     """
@@ -158,7 +165,17 @@ def list_tasks(
 
 
 def read_task(unit: UnitOfWork, index: LinkageIndex, number: int, at: datetime) -> TaskAnswer:
-    """One task with both sides and the evidence between them. Raises UnknownTask."""
+    """One task, open or closed, with both sides and the evidence between them.
+
+    Args:
+        unit: Where to look.
+        index: The model in force.
+        number: Of the task.
+        at: The present instant: a claim that has run out counts as open.
+
+    Raises:
+        UnknownTask: If there is none of this number.
+    """
     task = get_task(unit, number)
     left, right = (set(survivors_of(unit, side).values()) for side in (task.left, task.right))
     is_pair = bool(left and right)

@@ -41,7 +41,10 @@ SOME_RECORDS: Final = 32
 
 @dataclass(slots=True)
 class World:
-    """Records with the edges and decisions between them."""
+    """Records with the edges and decisions between them.
+
+    `edges` are by pair of record numbers, the smaller first; `decisions` by number, all in force.
+    """
 
     records: dict[int, StandingRecord] = field(default_factory=dict)
     """Every live record read: the touched ones and their neighbours across review edges."""
@@ -54,7 +57,7 @@ class World:
     """Numbers of the open tasks that ask about a record read, live or not."""
 
     def link_edges(self, index: LinkageIndex) -> list[Edge]:
-        """The link edges between touched records."""
+        """The edges of at least `link_bits` between touched records, in no order."""
         link_bits = index.rules.link_bits
         return [
             edge
@@ -65,7 +68,7 @@ class World:
         ]
 
     def edges_between(self, left: Collection[int], right: Collection[int]) -> list[Edge]:
-        """The edges from one side to the other, in order of their records."""
+        """The edges from one side to the other, in order of their records; perhaps none."""
         return sorted(
             edge
             for edge in self.edges.values()
@@ -97,7 +100,7 @@ def read_world(
     Args:
         unit: Where to look.
         index: The model in force.
-        seeds: Records from which all that is touched can be reached.
+        seeds: Numbers of records from which all that is touched can be reached.
         changed: Those whose content or edges have changed. If it is given, edges between other
             records of one person are left out where they cannot decide anything: see `_complete`.
     """
@@ -111,7 +114,7 @@ def read_world(
 
 
 def judge(world: World, index: LinkageIndex) -> Judged:
-    """Partition a world, with its decisions and without them."""
+    """Partition a world, with its decisions and without them; pure, and the same in any order."""
     compared = {number: standing.comparison for number, standing in world.records.items()}
     edges = [
         edge for edge in world.edges.values() if edge.left in compared and edge.right in compared
@@ -249,6 +252,9 @@ def _remembering(unit: UnitOfWork, ids: set[PersonId | None]) -> set[int]:
 
 
 def live_records(unit: UnitOfWork, numbers: Iterable[int]) -> dict[int, ComparisonRecord]:
-    """How records that were named once are compared today, merged ones by their survivors."""
+    """How records that were named once are compared today, merged ones by their survivors.
+
+    By the survivors' numbers; those that live no longer are left out.
+    """
     living = set(survivors_of(unit, list(numbers)).values())
     return {n: standing.comparison for n, standing in list_standing(unit, living).items()}

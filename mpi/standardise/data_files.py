@@ -14,12 +14,12 @@ def read_tables(name: str) -> dict[str, Any]:
 
 
 def read_words(table: str, key: str) -> frozenset[str]:
-    """One list of `data/words.toml`."""
+    """One list of words, in capitals, of `data/words.toml`. Raises KeyError if it is not there."""
     return frozenset(_WORDS[table][key].split())
 
 
 def read_rows(name: str) -> list[dict[str, str]]:
-    """The rows of a CSV file in `data/`, by column."""
+    """The rows of a CSV file in `data/`, each column name -> text."""
     return list(csv.DictReader(_text(name).splitlines()))
 
 

@@ -30,9 +30,9 @@ _ORDER_WORD: Final = re.compile(r"[A-Z0-9]+")
 
 
 def standardise_nhs_number(text: str | None) -> str | None:
-    """The ten digits, if they pass the check and are no known placeholder.
+    """The ten digits, if they pass the check and are no known placeholder; else None.
 
-    Not remembered: nearly every person has another one.
+    Not remembered: nearly every person has another one. Source: NHS Data Dictionary, NHS NUMBER.
     """
     if not text:
         return None
@@ -54,6 +54,7 @@ def is_trusted(status: str | None, source: str, trust: NumberTrust) -> bool:
     """Whether a number that came with this status from this source may veto a merge.
 
     The source counts only where there is no status: a sender that says "not verified" is believed.
+    Source of the codes: NHS Data Dictionary, NHS NUMBER STATUS INDICATOR (`1` counts as `01`).
     """
     code = (status or "").strip()
     if not code:
@@ -72,14 +73,17 @@ def standardise_identifier(text: str) -> str | None:
 
 @remembered(1 << 12)
 def standardise_sex(text: str) -> str | None:
-    """`M` or `F`; anything else is no evidence."""
+    """`M` or `F`; None for anything else, which is no evidence."""
     words = _ORDER_WORD.findall(fold_text(text).removesuffix(".0"))
     return next((_SEXES[word] for word in words if word in _SEXES), None)
 
 
 @remembered(1 << 12)
 def standardise_birth_order(text: str) -> str | None:
-    """`1`..`8` from `1`, `01`, `1 of 2`, `Twin II`, `B`; 9 is "not known" (NHS BIRTH ORDER)."""
+    """`1`..`8` from `1`, `01`, `1 of 2`, `Twin II`, `B`; 9 is "not known" (NHS BIRTH ORDER).
+
+    None for anything else.
+    """
     words = _ORDER_WORD.findall(fold_text(text).removesuffix(".0"))
     orders = (_ORDERS.get(word.lstrip("0")) for word in words)
     return next((order for order in orders if order), None)

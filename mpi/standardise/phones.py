@@ -30,7 +30,11 @@ _SAME_MAIL: Final = {"GOOGLEMAIL.COM": "GMAIL.COM", "HOTMAIL.CO": "HOTMAIL.COM"}
 
 @remembered(1 << 18)
 def standardise_phones(text: str) -> tuple[str, ...]:
-    """The telephone numbers in this text, in order, in national form: `07700900123`."""
+    """The telephone numbers in this text, in order, in national form: `07700900123`.
+
+    A known country code gives way to its country's trunk prefix (0, or none). Placeholders are left
+    out, and numbers of fewer than `PHONE_DIGITS_MIN` or more than `PHONE_DIGITS_MAX` digits.
+    """
     parts = _SEPARATORS.split(fold_text(text))
     numbers = dict.fromkeys(number for part in parts if (number := _phone(part)))
     return tuple(numbers)

@@ -65,6 +65,11 @@ def standardise_postcode(text: str) -> Postcode:
     return _british(code) or _outward_alone(code) or _foreign(code)
 
 
+def is_british(text: str) -> bool:
+    """Whether this is a whole British postcode."""
+    return _british(fold_code(text)) is not None
+
+
 def _british(code: str) -> Postcode | None:
     if not 5 <= len(code) <= 7:
         return None

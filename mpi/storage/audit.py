@@ -12,14 +12,19 @@ import sqlalchemy as sa
 
 from mpi.domain.identifiers import PersonId
 from mpi.limits import PAGE_ITEMS_MAX
-from mpi.storage.prepared import Row, insert_into
+from mpi.storage.prepared import Row, insert_into, rows_of_arrays
 from mpi.storage.tables import audit_event
-from mpi.storage.unit_of_work import UnitOfWork
+from mpi.storage.unit_of_work import BULK_LOCK, UnitOfWork, writing_alone
+from mpi.storage.writer import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """One act of one actor, about one person if it disclosed or changed one."""
+    """One act of one actor, about one person if it disclosed or changed one.
+
+    `action` is the name of the act; `purpose` a code of HL7 v3 PurposeOfUse, or a word of ours for
+    work on the service itself; `record` a record's number; `recorded_at` in UTC.
+    """
 
     action: str
     actor: str
@@ -33,14 +38,36 @@ class AuditEvent:
 
 
 def add_audit_events(unit: UnitOfWork, events: Sequence[AuditEvent]) -> None:
-    """Append events; they are part of the unit's transaction."""
+    """Append events, in order, perhaps none; they are part of the unit's transaction."""
     _ADD.run_many(unit, map(_row, events))
+
+
+def keep_audit_events(writer: Writer, events: Sequence[AuditEvent]) -> None:
+    """Append events in a transaction of their own; they are durable when this returns.
+
+    Every answer waits for it: SQLite commits those who wait together, and PostgreSQL, which does
+    that by itself, is asked once instead of four times.
+
+    Raises:
+        StorageUnavailable: If they were not kept; then there is no answer either.
+    """
+    if writer.store.is_sqlite:
+        writer.run(lambda unit, _locks: add_audit_events(unit, events))
+        return
+    with writing_alone(writer.store) as unit:
+        add_audit_events_alone(unit, events)
+
+
+def add_audit_events_alone(unit: UnitOfWork, events: Sequence[AuditEvent]) -> None:
+    """Append events in one statement of PostgreSQL that is fit to be a transaction by itself."""
+    columns = map(list, zip(*map(_row, events), strict=True))
+    unit.driver_run(_ADD_ALONE, dict(zip(_COLUMNS, columns, strict=True)))
 
 
 def list_audit_events(
     unit: UnitOfWork, person_id: PersonId, *, limit: int = PAGE_ITEMS_MAX
 ) -> list[AuditEvent]:
-    """What was done about a person, the latest first."""
+    """What was done about a person under this very id, the latest first; at most `limit` events."""
     return [event_from_row(row) for row in unit.rows(_OF_PERSON, person_id=person_id, most=limit)]
 
 
@@ -58,7 +85,7 @@ def _row(event: AuditEvent) -> Row:
 
 
 def event_from_row(row: Any) -> AuditEvent:
-    """An event as it is stored."""
+    """An event as it is stored: a row with the columns of `audit_event`."""
     return AuditEvent(
         action=row.action,
         actor=row.actor,
@@ -77,8 +104,7 @@ _OF_PERSON: Final = (
     .order_by(audit_event.c.recorded_at.desc(), audit_event.c.number.desc())
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
-_ADD: Final = insert_into(
-    audit_event,
+_COLUMNS: Final = (
     "action",
     "actor",
     "purpose",
@@ -88,3 +114,10 @@ _ADD: Final = insert_into(
     "detail",
     "recorded_at",
 )
+_ADD: Final = insert_into(audit_event, *_COLUMNS)
+_ADD_ALONE: Final = (
+    f"WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared({BULK_LOCK})) "
+    f"INSERT INTO audit_event ({', '.join(_COLUMNS)}) "
+    f"SELECT told.* FROM locked, {rows_of_arrays(audit_event, _COLUMNS)} AS told"
+)
+"""Locked before any number is given out, as by every writer: the seals depend on it."""

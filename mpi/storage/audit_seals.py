@@ -20,27 +20,35 @@ from mpi.storage.unit_of_work import BULK_LOCK, UnitOfWork
 SEALING_LOCK: Final = 7_305_170
 """Advisory lock of PostgreSQL: one seals at a time."""
 WRITERS_FINISH_WITHIN_S: Final = 1.0
+"""Seconds that a sealer waits for writers who were at work when it began."""
 _POLL_S: Final = 0.01
 _KEYS_MAX: Final = 200
 
 EventRow = tuple[Any, ...]
-"""Number, then what the digest covers, then the instant in microseconds since 1970."""
+"""Nine values: number, action, actor, purpose, person id, record number, request id, detail (JSON),
+and the instant in microseconds since 1970. A digest covers all but the number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seal:
-    """One link of the chain."""
+    """One link of the chain, over the events `first_event`..`last_event`.
+
+    `number` is 0 until the store has given one.
+    """
 
     number: int
     first_event: int
     last_event: int
     leaves: bytes
+    """40 bytes an event, in order: its number (8, big-endian) and the SHA-256 of its content."""
     root: str
+    """64 hexadecimal digits: the Merkle root of the leaves."""
     chain: str
+    """64 hexadecimal digits of SHA-256 over the chain before, the range and the root."""
 
 
 def try_to_seal_alone(unit: UnitOfWork) -> bool:
-    """Whether nobody else seals until this unit ends."""
+    """Whether nobody else seals until this unit, which must write, ends; waits for nobody."""
     if unit.is_sqlite:
         return True
     lock = f"SELECT pg_try_advisory_xact_lock({SEALING_LOCK})"
@@ -51,7 +59,8 @@ def find_settled_event(unit: UnitOfWork) -> int:
     """The largest event number below which none can still appear; 0 if that cannot be told now.
 
     On PostgreSQL a number is given before its transaction ends, so a smaller one could follow a
-    larger one. Every writer holds a shared lock, so those that could still add one are known.
+    larger one. Every writer holds a shared lock, so those that could still add one are known; they
+    are waited for at most `WRITERS_FINISH_WITHIN_S` seconds.
     """
     last = unit.connection.execute(_LAST_EVENT).scalar_one()
     if unit.is_sqlite:
@@ -66,23 +75,36 @@ def find_settled_event(unit: UnitOfWork) -> int:
 
 
 def find_last_seal(unit: UnitOfWork) -> Seal | None:
+    """The newest seal; None before the first."""
     row = unit.first(_LAST_SEAL)
     return _seal(row) if row else None
 
 
 def list_seals(unit: UnitOfWork, *, after: int, limit: int) -> list[Seal]:
-    """Seals by number, after one of them."""
+    """Seals in order of number, those after the number `after`; at most `limit`."""
     return [_seal(row) for row in unit.rows(_SEALS, after=after, most=limit)]
 
 
 def list_event_rows(unit: UnitOfWork, *, after: int, last: int, limit: int) -> list[EventRow]:
-    """Events by number, as their digests are made from them."""
+    """Events in order of number, as their digests are made from them; at most `limit`.
+
+    Args:
+        unit: Where to look.
+        after: Events above this number.
+        last: Events up to this number.
+        limit: Rows to give.
+    """
     given = {"after": after, "last": last, "most": limit}
     return unit.driver_rows(_EVENT_ROWS[unit.is_sqlite], given)
 
 
 def add_seal(unit: UnitOfWork, seal: Seal, *, at: datetime) -> None:
-    """Append a seal; its number is given by the store."""
+    """Append a seal; its number is given by the store.
+
+    Raises:
+        Conflict: If another sealed the same events meanwhile; told when the unit ends, see
+            `storage_failures`.
+    """
     row = {
         "first_event": seal.first_event,
         "last_event": seal.last_event,
@@ -95,7 +117,12 @@ def add_seal(unit: UnitOfWork, seal: Seal, *, at: datetime) -> None:
 
 
 def add_sightings(unit: UnitOfWork, rows: Sequence[EventRow]) -> None:
-    """Note which records the events showed, so that who saw one is found at once."""
+    """Note which records the events showed, so that who saw one is found at once.
+
+    Args:
+        unit: Where to write.
+        rows: Rows of `list_event_rows` that are sealed in this unit; each event once for ever.
+    """
     seen = {row[0]: _keys_seen(row[7]) for row in rows}
     numbers = _record_numbers(unit, {key for keys in seen.values() for key in keys})
     sighted = {
@@ -108,13 +135,21 @@ def add_sightings(unit: UnitOfWork, rows: Sequence[EventRow]) -> None:
 
 
 def list_events_seeing(unit: UnitOfWork, records: Sequence[int], *, limit: int) -> list[AuditEvent]:
-    """The events that showed one of these records, the latest first."""
+    """The events that showed one of these records, by number, the latest first; at most `limit`.
+
+    Only events that are sealed are indexed.
+    """
     found = unit.rows(_SEEING, records=list(records), most=limit)
     return [event_from_row(row) for row in found]
 
 
 def count_unsealed(unit: UnitOfWork, *, after: int) -> tuple[int, datetime | None]:
-    """How many events wait for a seal, and since when the oldest does."""
+    """How many events wait for a seal, and since when the oldest does; None if none waits.
+
+    Args:
+        unit: Where to look.
+        after: Number of the last event that is sealed.
+    """
     row = unit.first(_UNSEALED, after=after)
     return (row[0], row[1]) if row else (0, None)
 

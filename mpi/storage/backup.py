@@ -31,9 +31,12 @@ _POSTGRESQL_MAGIC: Final = b"PGDMP"
 def back_up(store: Store, path: Path) -> None:
     """Write a copy of a store, as it stood at one moment, to a new file for its owner alone.
 
+    A SQLite file of SQLite's online backup, or an archive of pg_dump in the custom format.
+
     Raises:
         InvalidInput: If there is such a file already.
         StorageUnavailable: If the copy cannot be made; then there is no file.
+        OSError: If the folder cannot be written to.
     """
     if path.exists():
         raise InvalidInput("path: there is such a file already; name a new one")
@@ -58,9 +61,11 @@ def restore(path: Path, url: str) -> None:
         url: A SQLite file that does not exist, or a PostgreSQL database that holds no table.
 
     Raises:
-        InvalidInput: If the file is no copy of a store of this kind.
+        InvalidInput: If the file is no copy of a store of this kind, or damaged.
         Conflict: If there is a store already: it is never overwritten.
+        StorageUnavailable: If the database cannot be reached, or its restore fails.
         WrongSchema: If the copy was made by another version.
+        OSError: If the file cannot be read.
     """
     target, magic = parsed_url(url), _read_magic(path)
     is_sqlite = target.drivername == "sqlite"
@@ -74,7 +79,11 @@ def restore(path: Path, url: str) -> None:
 
 
 def content_digests(store: Store) -> dict[str, tuple[int, str]]:
-    """Each table's count of rows and digest of its content, whatever order its rows are in."""
+    """Each table's count of rows and digest of its content, whatever order its rows are in.
+
+    Returns:
+        Table -> rows, 64 hexadecimal digits: the exclusive or of the rows' SHA-256.
+    """
     with reading(store) as unit:
         return {
             name: _digest(unit.connection, table) for name, table in sorted(METADATA.tables.items())
@@ -149,7 +158,10 @@ def _run(program: str, words: Sequence[str], url: sa.URL, failure: str) -> None:
 
 
 def find_program(name: str) -> Path | None:
-    """One of PostgreSQL's programs: on the path, else of the newest version that Debian keeps."""
+    """One of PostgreSQL's programs: on the path, else of the newest version that Debian keeps.
+
+    None if it is not installed.
+    """
     found = shutil.which(name)
     if found:
         return Path(found)

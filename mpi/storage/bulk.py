@@ -48,8 +48,15 @@ def bulk_snapshot(store: Store) -> Iterator[BulkTransaction]:
 def bulk_write(store: Store, tables: Mapping[str, Rows]) -> dict[str, int]:
     """Append to several tables in one transaction, in the order that their references demand.
 
+    Args:
+        store: Where to write.
+        tables: Name of a table -> rows with columns of its names (see `BulkTransaction.append`).
+
     Returns:
         Rows written, by table.
+
+    Raises:
+        StorageUnavailable, Conflict: As `bulk_transaction`; nothing is written then.
     """
     order = [table.name for table in METADATA.sorted_tables if table.name in tables]
     with bulk_transaction(store) as bulk:
@@ -59,6 +66,10 @@ def bulk_write(store: Store, tables: Mapping[str, Rows]) -> dict[str, int]:
 def read_table(
     store: Store, table: str, columns: Sequence[str] | None = None, where: str | None = None
 ) -> pa.Table:
-    """`BulkTransaction.read` on its own, without keeping anyone out."""
+    """`BulkTransaction.read` on its own, without keeping anyone out: one row a stored row.
+
+    Raises:
+        StorageUnavailable: If the store cannot be read.
+    """
     with bulk_snapshot(store) as bulk:
         return bulk.read(table, columns, where)

@@ -117,7 +117,13 @@ class _PostgresqlBulk(BulkTransaction):
 
 @contextmanager
 def postgresql_transaction(store: Store) -> Iterator[BulkTransaction]:
-    """A transaction that has the bulk lock from the start and no statement timeout."""
+    """A transaction that has the bulk lock from the start and no statement timeout.
+
+    Committed when the block ends, undone if it raises.
+
+    Raises:
+        StorageUnavailable, Conflict: See `storage_failures`.
+    """
     with storage_failures(), store.engine.begin() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
@@ -129,7 +135,11 @@ def postgresql_transaction(store: Store) -> Iterator[BulkTransaction]:
 
 @contextmanager
 def postgresql_reader(store: Store) -> Iterator[BulkTransaction]:
-    """A transaction for reading alone, which sees one state of the store."""
+    """A transaction for reading alone, which sees one state of the store (REPEATABLE READ).
+
+    Raises:
+        StorageUnavailable: If the store cannot be read.
+    """
     with storage_failures(), store.engine.begin() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)

@@ -25,7 +25,11 @@ _COUNT: Final = {"number": pa.int64()}
 
 
 class BulkTransaction(ABC):
-    """Many rows, one transaction (see `mpi.storage.bulk`); methods take names of the schema."""
+    """Many rows, one transaction (see `mpi.storage.bulk`); methods take names of the schema.
+
+    What a database refuses is raised as `storage_failures` says. Rows that name a column which the
+    table has not are a mistake in our code, an AssertionError.
+    """
 
     dialect: ClassVar[sa.Dialect]
 
@@ -62,6 +66,10 @@ class BulkTransaction(ABC):
             table: Its name.
             columns: Names of columns, in the order wanted.
             where: SQL condition that both databases understand, without values from outside.
+
+        Returns:
+            One row a stored row, with these columns: `int64`, `double`, `string`, `bool` or
+            `timestamp[us, UTC]`. No rows, but the columns, if there are none.
         """
         source = METADATA.tables[table]
         chosen = [source.c[name] for name in columns or source.c.keys()]
@@ -73,16 +81,20 @@ class BulkTransaction(ABC):
         return _from_stored(self._query(self._sql(query), types), chosen)
 
     def count(self, table: str, where: str | None = None) -> int:
-        """How many rows a table has (those that meet a condition, see `read`)."""
+        """How many rows a table has (those that meet a condition, see `read`); 0 or more."""
         query = f"SELECT count(*) AS number FROM {table}" + (f" WHERE {where}" if where else "")
         return int(self._query(query, _COUNT).column(0)[0].as_py())
 
     def append(self, table: str, rows: Rows) -> int:
-        """Add rows; columns that are left out get their defaults. Gives how many there were.
+        """Add rows; gives how many there were.
 
         An empty table is filled without its indexes, which are made once, after the last row.
         Sorting `blocking_key` and `edge` by their primary keys first makes them several times
         faster.
+
+        Args:
+            table: Its name.
+            rows: One row a row to be stored; columns that are left out get their defaults.
         """
         self._before_append(table)
         count = 0
@@ -92,7 +104,14 @@ class BulkTransaction(ABC):
         return count
 
     def update(self, table: str, rows: pa.Table, *, on: Sequence[str]) -> None:
-        """Set the columns given in `rows`, in the rows whose columns `on` are equal."""
+        """Set columns of rows that exist.
+
+        Args:
+            table: Its name.
+            rows: One row a row to be changed: columns `on`, which name it, and those to be set.
+            on: Names of columns of `rows`; a row that equals none of the table's in them changes
+                nothing.
+        """
         changed = [name for name in rows.column_names if name not in on]
         with self._staged(table, rows):
             assignments = ", ".join(f"{name} = {STAGING}.{name}" for name in changed)
@@ -100,7 +119,13 @@ class BulkTransaction(ABC):
             self.execute(f"UPDATE {table} SET {assignments} FROM {STAGING} WHERE {condition}")
 
     def upsert(self, table: str, rows: pa.Table, *, on: Sequence[str]) -> None:
-        """Add rows, or set their other columns where columns `on` (a key of it) exist already."""
+        """Add rows, or set their other columns where columns `on` (a key of it) exist already.
+
+        Args:
+            table: Its name.
+            rows: One row a row to be there afterwards; no two equal in `on`.
+            on: Names of the columns of a primary key or a unique rule.
+        """
         names = ", ".join(f'"{name}"' for name in rows.column_names)
         changed = [f'"{n}" = excluded."{n}"' for n in rows.column_names if n not in on]
         action = f"DO UPDATE SET {', '.join(changed)}" if changed else "DO NOTHING"
@@ -112,7 +137,12 @@ class BulkTransaction(ABC):
         self._appended.setdefault(table, False)
 
     def delete(self, table: str, keys: pa.Table) -> None:
-        """Delete the rows whose columns, as far as `keys` has them, equal one of its rows."""
+        """Delete the rows whose columns, as far as `keys` has them, equal one of its rows.
+
+        Args:
+            table: Its name.
+            keys: One row a key, with one column or several of the table.
+        """
         names = ", ".join(f'"{name}"' for name in keys.column_names)
         with self._staged(table, keys):
             self.execute(f"DELETE FROM {table} WHERE ({names}) IN (SELECT {names} FROM {STAGING})")
@@ -124,10 +154,15 @@ class BulkTransaction(ABC):
         self._appended.setdefault(table, False)
 
     def settle(self) -> None:
-        """Make the indexes that wait, and let the database check what it has been given."""
+        """Make the indexes that wait, and let the database check what it has been given.
+
+        Raises:
+            Conflict: If rows refer to rows that do not exist.
+        """
         for table in self._appended:
             self._restore_indexes(table)
         self._finish()
+        self._appended.clear()
 
     def _before_append(self, table: str) -> None:
         if table in self._appended:
@@ -184,7 +219,10 @@ def _batches(rows: Rows) -> Iterator[pa.Table]:
 
 
 def arrow_type(column: sa.Column[Any]) -> pa.DataType:
-    """The Arrow type in which a column's stored values are read."""
+    """The Arrow type in which a column's stored values are read.
+
+    Instants and booleans are stored as `int64`: microseconds since 1970, and 0 or 1.
+    """
     if isinstance(column.type, UtcTime | sa.Integer | sa.Boolean):
         return pa.int64()
     return pa.float64() if isinstance(column.type, sa.Double) else pa.string()

@@ -59,7 +59,13 @@ class _SqliteBulk(BulkTransaction):
 
 @contextmanager
 def sqlite_transaction(store: Store) -> Iterator[BulkTransaction]:
-    """A transaction that has the write lock from the start."""
+    """A transaction that has the write lock from the start.
+
+    Committed when the block ends, undone if it raises.
+
+    Raises:
+        StorageUnavailable, Conflict: See `storage_failures`.
+    """
     with _connected(store) as connection, connection.cursor() as cursor:
         bulk = _SqliteBulk(cursor)
         is_first = not bulk.count("source_record")
@@ -88,7 +94,11 @@ def _write_once(bulk: BulkTransaction) -> None:
 
 @contextmanager
 def sqlite_reader(store: Store) -> Iterator[BulkTransaction]:
-    """A connection for reading alone; from its first query on it sees one state of the store."""
+    """A connection for reading alone; from its first query on it sees one state of the store.
+
+    Raises:
+        StorageUnavailable: If the store cannot be read.
+    """
     with _connected(store) as connection, connection.cursor() as cursor:
         connection.adbc_connection.set_autocommit(False)
         yield _SqliteBulk(cursor)
@@ -102,7 +112,8 @@ def _connected(store: Store) -> Iterator[Any]:
         connection = adbc_driver_sqlite.dbapi.connect(store.sqlite_path, autocommit=True)
         try:
             with connection.cursor() as cursor:
-                for pragma in sqlite_pragmas():
+                # Mapped pages of the whole file would count as this process's memory.
+                for pragma in (*sqlite_pragmas(), "PRAGMA mmap_size=0"):
                     cursor.execute(pragma)
                     cursor.fetchall()
             yield connection

@@ -21,22 +21,28 @@ KEY: Final = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 class UtcTime(sa.types.TypeDecorator[datetime]):
-    """An instant: microseconds since 1970 on SQLite, `timestamptz` on PostgreSQL."""
+    """An instant: microseconds since 1970 on SQLite, `timestamptz` on PostgreSQL.
+
+    What goes in must say its time zone, else AssertionError; what comes out is in UTC.
+    """
 
     impl = sa.BigInteger
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """The column's type in this database, as SQLAlchemy asks for it."""
         is_sqlite = dialect.name == "sqlite"
         return dialect.type_descriptor(sa.BigInteger() if is_sqlite else sa.DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
+        """An instant as this database takes it."""
         if value is None:
             return None
         assert value.tzinfo is not None, "an instant must say its time zone"
         return microseconds(value) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        """A stored instant, in UTC."""
         if value is None:
             return None
         at: datetime = from_microseconds(value) if dialect.name == "sqlite" else value
@@ -60,21 +66,27 @@ def number() -> sa.Column[int]:
 
 
 def text(name: str, *, nullable: bool = False) -> sa.Column[str]:
+    """A text that nothing is ordered by."""
     return sa.Column(name, sa.Text(), nullable=nullable)
 
 
 def key(name: str, *, nullable: bool = False) -> sa.Column[str]:
+    """A text in binary collation, so that both databases order and look it up alike."""
     return sa.Column(name, KEY, nullable=nullable)
 
 
 def instant(name: str, *, nullable: bool = False) -> sa.Column[datetime]:
+    """A point in time (see `UtcTime`)."""
     return sa.Column(name, UtcTime(), nullable=nullable)
 
 
 def reference(
     name: str, target: str, *, why: str, nullable: bool = False, primary: bool = False
 ) -> sa.Column[Any]:
-    """A foreign key to `target` (`table.column`), which gives the type."""
+    """A foreign key to `target` (`table.column`), which gives the type.
+
+    With `primary` it is part of the primary key, and then never null.
+    """
     kind: sa.types.TypeEngine[Any] = NUMBER if target.endswith(".number") else KEY
     foreign = sa.ForeignKey(target, info={"why": why})
     if primary:
@@ -88,15 +100,18 @@ def derived_key(name: str) -> sa.Column[int]:
 
 
 def one_of(name: str, values: Iterable[str], *, why: str) -> sa.CheckConstraint:
+    """A check that a text column holds one of these values."""
     listed = ", ".join(f"'{value}'" for value in values)
     return sa.CheckConstraint(f"{name} IN ({listed})", name=name, info={"why": why})
 
 
 def check(name: str, condition: str, *, why: str) -> sa.CheckConstraint:
+    """A check of a condition in SQL that both databases understand."""
     return sa.CheckConstraint(condition, name=name, info={"why": why})
 
 
 def unique(*columns: str, why: str) -> sa.UniqueConstraint:
+    """A rule that no two rows are equal in these columns, and the index to look them up by."""
     return sa.UniqueConstraint(*columns, info={"why": why})
 
 
@@ -107,7 +122,10 @@ def index(
     unique: bool = False,
     where: str | None = None,
 ) -> sa.Index:
-    """An index, over the rows that meet `where` if it is given."""
+    """An index over columns, of the rows that meet `where` if that (a condition in SQL) is given.
+
+    Named after table and columns unless `name` says otherwise.
+    """
     condition = sa.text(where) if where else None
     return sa.Index(
         name,

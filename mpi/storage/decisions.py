@@ -19,7 +19,10 @@ from mpi.storage.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDecision:
-    """What a steward said, in force or not."""
+    """What a steward said, in force or not; instants in UTC.
+
+    `retracted_at`, `retracted_by` and `retraction_reason` are None while it is in force.
+    """
 
     number: int
     kind: DecisionKind
@@ -27,6 +30,7 @@ class StoredDecision:
     author: str
     decided_at: datetime
     evidence_digest: str | None
+    """Of what the steward saw; None where that was not recorded."""
     retracted_at: datetime | None
     retracted_by: str | None
     retraction_reason: str | None
@@ -38,6 +42,7 @@ class StoredDecision:
     record: int | None = None
     """Of the version that it is about."""
     version: int | None = None
+    """The version's number in the store; None if it is about two sides."""
 
 
 def get_decision(unit: UnitOfWork, number: int) -> StoredDecision:
@@ -55,7 +60,7 @@ def list_decisions(
 
     Args:
         unit: Where to look.
-        after: Number of the last decision of the page before.
+        after: Number of the last decision of the page before; 0 for the first page.
         limit: At most `PAGE_ITEMS_MAX`.
     """
     rows = _PAGE.rows(unit, after=after, most=min(limit, PAGE_ITEMS_MAX))
@@ -75,7 +80,20 @@ def add_decision(
     evidence_digest: str | None = None,
     seen: SeenEvidence | None = None,
 ) -> int:
-    """Keep a decision for ever; gives its number."""
+    """Keep a decision for ever; gives its number.
+
+    Args:
+        unit: Where to write.
+        kind: What is said of the two sides.
+        reason: In the steward's words.
+        author: Who says it.
+        at: When.
+        left: Record numbers of the one side; none if it is about a version.
+        right: Those of the other; no record is on both.
+        wrong_numbers: Records of either side whose NHS number it calls wrong.
+        evidence_digest: Of what the steward saw.
+        seen: The same in numbers, for telling later whether it has changed.
+    """
     number: int = _ADD.returned(
         unit,
         kind=str(kind),
@@ -103,7 +121,7 @@ def add_version_decision(unit: UnitOfWork, number: int, *, version: int, record:
 def retract_decision(
     unit: UnitOfWork, number: int, *, author: str, reason: str, at: datetime
 ) -> None:
-    """From now on the decision does not hold; it is kept."""
+    """From now on the decision does not hold; it is kept. It must exist and be in force."""
     _RETRACT.run(
         unit, its_number=number, retracted_at=at, retracted_by=author, retraction_reason=reason
     )

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 import psycopg
@@ -26,11 +28,16 @@ from mpi.storage.failures import storage_failures
 from mpi.storage.gate import FileGate, Library, gate_of
 
 BUSY_TIMEOUT_MS: Final = 5_000
-"""How long a writer waits for another writer of the same SQLite file."""
+"""Milliseconds that a writer waits for another writer of the same SQLite file."""
 CONNECT_TIMEOUT_S: Final = 5
+"""Seconds in which PostgreSQL must answer a new connection."""
+RESTED_S: Final = 0.5
+"""PostgreSQL: seconds that a connection may rest in the pool and be trusted; servers restart."""
+_RESTING_SINCE: Final = "resting_since"
 POOL_CONNECTIONS_MAX: Final = 40
 """At least as many as the server has threads, so that none waits for a connection."""
 CACHE_KIB: Final = 65_536
+"""Pages of a SQLite file that each connection may keep in memory."""
 STATEMENTS_KEPT: Final = 512
 """Of one connection. On SQLite each length of list makes another statement, on PostgreSQL each type
 of number in it; one that is forgotten is parsed again at the price of several look-ups."""
@@ -54,25 +61,38 @@ _POSTGRESQL_READER: Final[dict[str, Any]] = {
     "postgresql_readonly": True,
 }
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+SERVES_SINCE: Final = "0001"
+"""Programs of this revision and later work on the newest schema: migrations only add. A release
+that takes something away raises it (`docs/decisions/0005`)."""
+REVISION_TABLE: Final = "schema_revision"
+"""Where the schema stands. `alembic_version`, which the first programs compare with their own
+revision, says since which one the store can be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """An open store; safe to share between threads. Work on it through `unit_of_work` or `bulk`."""
+    """An open store; safe to share between threads. Work on it through `unit_of_work` or `bulk`.
+
+    On what SQLite promises with the pragmas that we set: sqlite.org/pragma.html,
+    sqlite.org/wal.html.
+    """
 
     engine: sa.Engine
     reader: sa.Engine
     """The same pool, for transactions that change nothing."""
+    single: sa.Engine
+    """The same pool, for statements each of which is a transaction."""
     gate: FileGate | None
     """Of a SQLite file."""
 
     @property
     def is_sqlite(self) -> bool:
+        """Whether the store is a SQLite file; else it is a PostgreSQL database."""
         return self.engine.dialect.name == "sqlite"
 
     @property
     def sqlite_path(self) -> str:
-        """The file of a SQLite store."""
+        """The file of a SQLite store; must not be asked of another."""
         path = self.engine.url.database
         assert path, "a SQLite store is a file"
         return path
@@ -107,12 +127,22 @@ def create_store(url: str) -> Store:
     with _closed_on_failure(store), store.opened(), store.engine.begin() as connection:
         if _revision(connection) is None:
             command.upgrade(_alembic(connection), "head")
+            _write_contract(connection)
         _check_revision(connection)
     return store
 
 
 def open_store(url: str) -> Store:
-    """The store at this address, which must hold our schema (see `create_store`)."""
+    """The store at this address, which must hold our schema.
+
+    Args:
+        url: As `create_store` takes it.
+
+    Raises:
+        InvalidSettings: If the address is of another kind.
+        StorageUnavailable: If it is not there or cannot be reached.
+        WrongSchema: If it is empty or of another version of the schema.
+    """
     parsed = parsed_url(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
         raise StorageUnavailable(
@@ -126,14 +156,24 @@ def open_store(url: str) -> Store:
 
 
 def upgrade_store(url: str, revision: str = "head") -> None:
-    """Bring the schema of an existing store to a revision; `base` takes every table away."""
+    """Bring the schema of an existing store to a revision; `base` takes every table away.
+
+    All or nothing, in one transaction.
+
+    Raises:
+        InvalidSettings: If the address is of another kind.
+        StorageUnavailable: If it cannot be reached or written.
+    """
     store = _store(parsed_url(url))
     with _closed_on_failure(store), store.opened(), store.engine.begin() as connection:
         config = _alembic(connection)
+        if _revision(connection) is None and (found := _contract(connection)):
+            command.stamp(config, found)  # Its program knew of one table only.
         if revision == "base":
             command.downgrade(config, revision)
         else:
             command.upgrade(config, revision)
+        _write_contract(connection)
     store.close()
 
 
@@ -147,7 +187,11 @@ def _closed_on_failure(store: Store) -> Iterator[None]:
 
 
 def parsed_url(url: str) -> sa.URL:
-    """The address of a store, if it is of a kind that we know. Raises InvalidSettings."""
+    """The address of a store, PostgreSQL's with the driver that we use.
+
+    Raises:
+        InvalidSettings: If it cannot be understood or is of another kind, `:memory:` included.
+    """
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
@@ -166,7 +210,9 @@ def _store(url: sa.URL) -> Store:
     gate = gate_of(str(url.database)) if is_sqlite else None
     if gate:
         gate.watch(engine)
-    return Store(engine, engine.execution_options(**options), gate)
+    reader = engine.execution_options(**options)
+    single = engine.execution_options(isolation_level="AUTOCOMMIT")
+    return Store(engine, reader, single, gate)
 
 
 def _engine(url: sa.URL) -> sa.Engine:
@@ -176,13 +222,31 @@ def _engine(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(
         url,
         hide_parameters=True,
-        pool_pre_ping=True,
         pool_size=POOL_CONNECTIONS_MAX,
         max_overflow=0,
         connect_args={"options": options, "connect_timeout": CONNECT_TIMEOUT_S},
     )
     sa.event.listen(engine, "do_connect", _connect_postgresql)
+    sa.event.listen(engine, "checkin", _note_rest)
+    sa.event.listen(engine, "checkout", partial(_require_alive, engine.dialect))
     return engine
+
+
+def _note_rest(_driver: object, record: Any) -> None:
+    record.info[_RESTING_SINCE] = monotonic()
+
+
+def _require_alive(dialect: sa.Dialect, driver: Any, record: Any, _proxy: object) -> None:
+    """Look whether a connection that has rested is still there, and all others with it if not.
+
+    One that was just in use is not looked at: that would be one more round trip for each request.
+    """
+    if monotonic() - record.info.get(_RESTING_SINCE, monotonic()) < RESTED_S:
+        return
+    try:
+        dialect.do_ping(driver)
+    except psycopg.Error as error:
+        raise sa.exc.InvalidatePoolError from error
 
 
 _IN_TRANSACTION: Final = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
@@ -258,13 +322,39 @@ def _alembic(connection: sa.Connection) -> Config:
 
 
 def _revision(connection: sa.Connection) -> str | None:
+    options = {"version_table": REVISION_TABLE}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def _contract(connection: sa.Connection) -> str | None:
+    """Since which program's revision the store can be used."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _check_revision(connection: sa.Connection) -> None:
+def _write_contract(connection: sa.Connection) -> None:
     found = _revision(connection)
+    for statement in _CONTRACT:
+        connection.execute(sa.text(statement))
+    if found:
+        since = {"since": min(found, SERVES_SINCE)}
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES (:since)"), since)
+
+
+def _check_revision(connection: sa.Connection) -> None:
+    """Revisions are numbered, so that they can be compared."""
+    since = _contract(connection)
+    found = _revision(connection) or since
     wanted = ScriptDirectory(str(MIGRATIONS)).get_current_head()
-    if found is None:
+    assert wanted, "there are migrations"
+    if since is None or found is None:
         raise WrongSchema("store: it holds no index yet; load it first with `mpi load`")
-    if found != wanted:
-        raise WrongSchema(f"store: its schema has version {found}, this program needs {wanted}")
+    if not since <= wanted <= found:
+        wrong = max(since, found) if since > wanted else found
+        raise WrongSchema(f"store: its schema has version {wrong}, this program needs {wanted}")
+
+
+_CONTRACT: Final = (
+    "CREATE TABLE IF NOT EXISTS alembic_version "
+    "(version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)",
+    "DELETE FROM alembic_version",
+)

@@ -52,7 +52,17 @@ _UNREACHABLE: Final = "cannot be reached"
 
 @contextmanager
 def storage_failures() -> Iterator[None]:
-    """Turn what a database raises inside the block into `StorageUnavailable` or `Conflict`."""
+    """Turn what a database raises inside the block into an MpiError.
+
+    Raises:
+        Conflict: If a rule of the schema was broken.
+        StorageUnavailable: If the store cannot be reached, is locked, full, damaged or too slow;
+            `is_contention` says that the same work can be tried again at once.
+
+    What is neither is a mistake in our code and passes as it is.
+
+    Source: "Result and Error Codes" at sqlite.org; PostgreSQL, appendix A, error codes.
+    """
     try:
         yield
     except sa.exc.IntegrityError as error:

@@ -18,19 +18,19 @@ VERSIONS_AT_ONCE: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A number of things that wait, and since when the oldest does."""
+    """A number of things that wait, and since when (UTC) the oldest does; None if none waits."""
 
     count: int
     since: datetime | None
 
 
 def count_open_tasks(unit: UnitOfWork) -> dict[str, Waiting]:
-    """Open tasks by type."""
+    """Tasks that are not closed, by type; types without any are left out."""
     return {row[0]: Waiting(row[1], row[2]) for row in unit.rows(_TASKS)}
 
 
 def count_unnumbered_events(unit: UnitOfWork) -> Waiting:
-    """Events of the feed that nobody can read yet."""
+    """Events of the feed that nobody can read yet, because they have no sequence number."""
     row = unit.first(_UNNUMBERED)
     return Waiting(row[0], row[1]) if row else Waiting(0, None)
 
@@ -41,7 +41,11 @@ def last_sequence(unit: UnitOfWork) -> int:
 
 
 def last_heard(unit: UnitOfWork) -> dict[str, datetime]:
-    """When each source system was last heard of, by a registration or a load."""
+    """When (UTC) each source system was last heard of, by a registration or a load.
+
+    Systems that were never heard of are left out. Registrations count once `note_heard` has seen
+    them.
+    """
     heard: dict[str, datetime] = {}
     for source, at in (*unit.rows(_HEARD), *unit.rows(_LOADED)):
         heard[source] = max(at, heard.get(source, at))

@@ -29,7 +29,10 @@ class Library(Enum):
 
 
 class FileGate:
-    """The gate of one file: any number of users of one library, or of the other."""
+    """The gate of one file: any number of users of one library, or of the other.
+
+    Safe to share between threads.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -43,7 +46,10 @@ class FileGate:
 
     @contextmanager
     def open_to(self, library: Library) -> Iterator[None]:
-        """Have the file open with one library while the block runs; waits for the other."""
+        """Have the file open with one library while the block runs; waits for the other's users.
+
+        A thread that has it open with the other library would wait for itself: an AssertionError.
+        """
         held: dict[Library, int] = vars(self._own).setdefault("held", dict.fromkeys(Library, 0))
         other = Library.ADBC if library is Library.PYTHON else Library.PYTHON
         assert not held[other], "a unit of work and bulk work on one SQLite file cannot nest"

@@ -37,7 +37,11 @@ LIST_VALUES_MAX: Final = 1_000
 
 
 class StandingRecord(NamedTuple):
-    """A live record: how it is compared, and where it stands."""
+    """A live record: how it is compared, and where it stands.
+
+    `home_id` is None while it is new; `remembered_id` is the id that a group of its got which owned
+    no home, if there was one (see `mpi.linkage.homes`).
+    """
 
     number: int
     key: RecordKey
@@ -66,7 +70,7 @@ class Surroundings:
 
 
 def list_standing(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, StandingRecord]:
-    """The live ones of these records, by number."""
+    """The live ones of these records, by number; others are left out."""
     found: dict[int, StandingRecord] = {}
     for part in _parts(numbers):
         for number, source, local_id, text, *where in _STANDING.rows(unit, part):
@@ -99,13 +103,16 @@ def list_edges_leaving(unit: UnitOfWork, numbers: Collection[int]) -> list[Edge]
 
 
 def list_edges_of(unit: UnitOfWork, numbers: Collection[int]) -> list[Edge]:
-    """Every edge with an end among these records; one with both there comes twice."""
+    """Every edge with an end among these records, in no order; one with both there comes twice."""
     rows = (row for part in _parts(numbers) for row in _EDGES.rows(unit, part))
     return [Edge(*row) for row in rows]
 
 
 def list_holders_of_keys(unit: UnitOfWork, keys: Collection[int]) -> list[tuple[int, int]]:
-    """Key and record, for every live record that holds one of these keys; crowded keys left out."""
+    """Key and record, for every live record that holds one of these keys; crowded keys left out.
+
+    In no order; a record comes once for each key that it holds.
+    """
     return [row for part in _parts(keys) for row in _HOLDERS.rows(unit, part)]
 
 
@@ -133,7 +140,10 @@ def list_homes(
 
 
 def list_family(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, int]:
-    """Every record that its source merged into one of these, at whatever remove -> that one."""
+    """Every record that its source merged into one of these, at whatever remove -> that one.
+
+    The records asked for are not in it themselves.
+    """
     survivors: dict[int, int] = {}
     level = {number: number for number in numbers}
     while level:
@@ -166,7 +176,10 @@ def list_decisions_about(unit: UnitOfWork, numbers: Collection[int]) -> list[Dec
 
 
 def list_decisions_naming(unit: UnitOfWork, named: Collection[int]) -> list[Decision]:
-    """The decisions in force that name one of these very records; sides as above."""
+    """The decisions in force that name one of these very records, by number.
+
+    Their sides are records as they live on today (see `list_decisions_about`).
+    """
     found = {row[0] for part in _parts(named) for row in _ABOUT.rows(unit, part)}
     return list_decisions(unit, found)
 
@@ -185,7 +198,7 @@ def list_decisions(unit: UnitOfWork, numbers: Collection[int]) -> list[Decision]
 
 
 def list_decisions_in_force(unit: UnitOfWork) -> list[Decision]:
-    """The same of every decision in force about records, for bulk work."""
+    """Every decision in force about records, as `list_decisions_about` gives it, for bulk work."""
     numbers = [row.number for row in unit.rows(sa.select(decision.c.number).where(_IN_FORCE))]
     records = {row[1] for part in _parts(numbers) for row in _SIDES.rows(unit, part)}
     return list_decisions_about(unit, records)
@@ -194,7 +207,14 @@ def list_decisions_in_force(unit: UnitOfWork) -> list[Decision]:
 def replace_keys(
     unit: UnitOfWork, record: int, *, added: Iterable[int], removed: Iterable[int]
 ) -> None:
-    """Change the blocking keys under which a record is found."""
+    """Change the blocking keys under which a record is found.
+
+    Args:
+        unit: Where to write.
+        record: Its number.
+        added: Keys that it does not hold yet.
+        removed: Keys that it holds.
+    """
     _DROP_KEY.run_many(unit, [(key, record) for key in removed])
     _ADD_KEY.run_many(unit, [(key, record) for key in added])
 
@@ -202,14 +222,21 @@ def replace_keys(
 def put_edges(
     unit: UnitOfWork, edges: Sequence[Edge], *, model: int, known: Collection[Edge]
 ) -> None:
-    """Write edges, new ones or with another weight than `known`."""
+    """Write edges, new ones or with another weight than `known`.
+
+    Args:
+        unit: Where to write.
+        edges: Each pair once; weights in bits, rounded.
+        model: The store's number of the release that weighed them.
+        known: Edges as stored, of these pairs at least.
+    """
     pairs = {(each.left, each.right) for each in known}
     drop_edges(unit, [each for each in edges if (each.left, each.right) in pairs])
     _ADD_EDGE.run_many(unit, [(*each, model) for each in edges])
 
 
 def drop_edges(unit: UnitOfWork, edges: Iterable[Edge]) -> None:
-    """Remove edges that no longer hold."""
+    """Remove edges that no longer hold; ones that are not stored are passed over."""
     _DROP_EDGE.run_many(unit, [(each.left, each.right) for each in edges])
 
 

@@ -19,7 +19,7 @@ from mpi.storage.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class StoredLink:
-    """A link with the number of its record."""
+    """A link with the number of its record; `number` is the record's."""
 
     number: int
     link: Link
@@ -28,14 +28,17 @@ class StoredLink:
 def list_links(
     unit: UnitOfWork, person_id: PersonId, *, at: datetime | None = None
 ) -> list[StoredLink]:
-    """The records of a person, now or at an instant, by source and local id."""
+    """The links of a person, now or at an instant (UTC), by source and local id.
+
+    Empty for an id that has, or had then, no record; at most `CANDIDATES_MAX`.
+    """
     return list_links_of(unit, [person_id], at=at)
 
 
 def list_links_of(
     unit: UnitOfWork, person_ids: Sequence[PersonId], *, at: datetime | None = None
 ) -> list[StoredLink]:
-    """The records of several persons (see `list_links`); at most `CANDIDATES_MAX`."""
+    """The links of several persons together, ordered as `list_links`; at most `CANDIDATES_MAX`."""
     wanted = {"person_ids": list(person_ids)}
     if at is None:
         return [_link(row) for row in unit.rows(_OPEN, **wanted)]
@@ -43,7 +46,7 @@ def list_links_of(
 
 
 def find_link(unit: UnitOfWork, record: int, *, at: datetime) -> StoredLink | None:
-    """The link of a record that was in force at an instant."""
+    """The link of a record that was in force at an instant (UTC); None if it had none."""
     row = unit.first(_OF_RECORD, record=record, at=at)
     return row and _link(row)
 
@@ -51,7 +54,13 @@ def find_link(unit: UnitOfWork, record: int, *, at: datetime) -> StoredLink | No
 def list_links_ever(
     unit: UnitOfWork, *, person_id: PersonId | None = None, record: int | None = None
 ) -> list[StoredLink]:
-    """Every link that a person, or a record, ever had, the oldest first."""
+    """Every link that a person, or a record, ever had, the oldest first; at most `CANDIDATES_MAX`.
+
+    Args:
+        unit: Where to look.
+        person_id: Whose links, if no record is named.
+        record: Its number.
+    """
     if record is not None:
         return [_link(row) for row in unit.rows(_EVER_OF_RECORD, record=record)]
     return [_link(row) for row in unit.rows(_EVER_OF_PERSON, person_id=person_id)]
@@ -67,7 +76,17 @@ def open_link(
     model: int,
     at: datetime,
 ) -> None:
-    """From now on the record belongs to this person; it must belong to nobody."""
+    """From now on the record belongs to this person; it must belong to nobody.
+
+    Args:
+        unit: Where to write.
+        record: Its number.
+        person_id: Of a person that is stored.
+        origin: Who says so.
+        match_weight_bits: Bits of its heaviest edge to another record of the person, if any.
+        model: The store's number of the release in force.
+        at: From when on.
+    """
     _ADD.run(
         unit,
         record=record,
@@ -80,18 +99,18 @@ def open_link(
 
 
 def latest_start(unit: UnitOfWork, numbers: Sequence[int]) -> datetime:
-    """When the youngest of these links, at least one, came into force."""
+    """When (UTC) the youngest of these links, at least one, came into force; by link numbers."""
     starts: list[datetime] = [row.valid_from for row in unit.rows(_STARTS, numbers=list(numbers))]
     return max(starts)
 
 
 def close_link(unit: UnitOfWork, number: int, *, at: datetime) -> None:
-    """The link of this number holds no longer."""
+    """The link of this number holds until `at`, which must not lie before its start."""
     _CLOSE.run(unit, its_number=number, valid_to=at)
 
 
 def find_edge(unit: UnitOfWork, left: int, right: int) -> Edge | None:
-    """The stored edge of two records, in either order."""
+    """The stored edge of two records, in either order; None if they have none."""
     row = unit.first(_EDGE, left=min(left, right), right=max(left, right))
     return row and Edge(*row)
 

@@ -4,6 +4,8 @@ Two records that could match share a blocking key, so registrations of both meet
 looks for candidates. What a writer then finds to be touched it locks too and reads again. Locks
 are taken in two stages, each in ascending order, so nobody waits in a circle; they end with the
 transaction. SQLite has one writer at a time and needs none of this.
+
+Source: PostgreSQL, "Advisory Locks"; a lock is a number of 64 bits, of which we use 63.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ _KEYS_MASK: Final = _RECORDS - 1
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an attempt locks before it does anything."""
+    """What an attempt locks before it does anything: numbers of locks, not of keys or records."""
 
     keys: frozenset[int] = frozenset()
     records: frozenset[int] = frozenset()
@@ -59,12 +61,16 @@ class Locks:
     wanted: Wanted = field(default_factory=Wanted)
 
     def take(self) -> None:
-        """Lock what is wanted from the beginning."""
+        """Lock what is wanted from the beginning; a stage waits at most `LOCK_WAIT_S` seconds."""
         self._lock(self.wanted.keys)
         self._lock(self.wanted.records)
 
     def begin_with(self, keys: frozenset[int]) -> None:
-        """First stage, before anything is written: what was read so far must be read again."""
+        """First stage, before anything is written: what was read so far must be read again.
+
+        Args:
+            keys: Numbers of locks; taken only by the first attempt, for a later one has its own.
+        """
         if not self.wanted.keys:
             self._lock(keys)
             self.wanted |= Wanted(keys=keys)

@@ -26,7 +26,7 @@ class StoredRelease:
 
 
 def find_release_in_force(unit: UnitOfWork) -> StoredRelease | None:
-    """The release that every path scores with; None in a store that was never loaded."""
+    """The release that every path scores with; None in a store that holds nothing yet."""
     row = _IN_FORCE.first(unit)
     if row is None:
         return None
@@ -45,7 +45,15 @@ def find_number_in_force(unit: UnitOfWork, digest: str) -> int | None:
 def put_release_in_force(
     unit: UnitOfWork, *, digest: str, name: str, version: str, at: datetime
 ) -> int:
-    """Make a release the one in force, known before or not, and give its number."""
+    """Make a release the one in force, known before or not, and give its number.
+
+    Args:
+        unit: Where to write; the one before is in force no longer.
+        digest: 64 hexadecimal digits; names the release.
+        name: Of the model.
+        version: Of the release.
+        at: Kept with a release that was not known.
+    """
     unit.connection.execute(sa.update(model_release).values(is_in_force=False))
     known = unit.first(sa.select(model_release.c.number).where(model_release.c.digest == digest))
     if known is not None:

@@ -20,17 +20,18 @@ SUCCESSIONS_MAX: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatedNumber:
-    """What is in force about a number."""
+    """What is in force about a number; numbers are ten digits."""
 
     nhs_number: str
     status: NumberStatus
     successor: str | None
+    """The number that takes its place; None unless superseded."""
     decision: int | None
-    """The decision that it is part of, and is retracted with."""
+    """The decision that it is part of, and is retracted with; None if it was stated on its own."""
 
 
 def find_number_status(unit: UnitOfWork, nhs_number: str) -> StatedNumber | None:
-    """What is in force about this number: several may say it, but all the same.
+    """What is in force about this number, None if nothing: several may say it, but all the same.
 
     What was stated on its own comes before what is part of a decision.
     """
@@ -39,12 +40,16 @@ def find_number_status(unit: UnitOfWork, nhs_number: str) -> StatedNumber | None
 
 
 def list_statuses_of_decision(unit: UnitOfWork, decision: int) -> list[StatedNumber]:
-    """What a decision stated about numbers and is still in force."""
+    """What a decision stated about numbers and is still in force; perhaps nothing."""
     return [_stated(*row) for row in _OF_DECISION.rows(unit, decision=decision)]
 
 
 def add_number_status(unit: UnitOfWork, stated: StatedNumber, *, author: str, at: datetime) -> None:
-    """State something about a number of which nothing else is in force."""
+    """State something about a number of which nothing else is in force.
+
+    Raises:
+        Conflict: If the same decision states something about it; told when the unit ends.
+    """
     _ADD.run(
         unit,
         nhs_number=stated.nhs_number,
@@ -64,9 +69,10 @@ def retract_number_status(
 
 
 def list_holders_of_number(unit: UnitOfWork, nhs_number: str) -> list[int]:
-    """The live records that a status of this number concerns.
+    """The live records that a status of this number concerns, by number.
 
-    Those that state it, and those that state a number which it supersedes, at whatever remove.
+    Those that state it, and those that state a number which it supersedes, at whatever remove up to
+    `SUCCESSIONS_MAX`.
     """
     numbers, level = {nhs_number}, {nhs_number}
     for _ in range(SUCCESSIONS_MAX):
@@ -79,7 +85,7 @@ def list_holders_of_number(unit: UnitOfWork, nhs_number: str) -> list[int]:
 
 
 def is_successor_of(unit: UnitOfWork, nhs_number: str, other: str) -> bool:
-    """Whether the chain of successors of `other` leads to this number."""
+    """Whether the chain of successors of `other` leads to this number; both are ten digits."""
     current: str | None = other
     for _ in range(SUCCESSIONS_MAX):
         stated = find_number_status(unit, current) if current else None
@@ -90,7 +96,7 @@ def is_successor_of(unit: UnitOfWork, nhs_number: str, other: str) -> bool:
 
 
 def holders_of(unit: UnitOfWork, numbers: Collection[str]) -> list[int]:
-    """`list_holders_of_number` of several numbers."""
+    """`list_holders_of_number` of several numbers: record numbers in order, each once."""
     return sorted({r for number in numbers for r in list_holders_of_number(unit, number)})
 
 
@@ -103,7 +109,12 @@ def read_number_trust(unit: UnitOfWork, stated: NumberTrust) -> NumberTrust:
 def trust_with_statuses(
     statuses: Iterable[tuple[str, str, str | None]], stated: NumberTrust
 ) -> NumberTrust:
-    """The model's trust with statuses in force: number, status and, if superseded, successor."""
+    """The model's trust with statuses in force.
+
+    Args:
+        statuses: Number, status and, if superseded, successor, of each; in any order.
+        stated: The model's own trust, without any number.
+    """
     known = list(statuses)
     successors = {number: successor for number, _, successor in known if successor}
     return NumberTrust(
@@ -115,7 +126,7 @@ def trust_with_statuses(
 
 
 def number_trust_for(unit: UnitOfWork, stated: NumberTrust, nhs_number: str) -> NumberTrust:
-    """As `read_number_trust`, as far as it matters for one number."""
+    """As `read_number_trust`, as far as it matters for one number of ten digits."""
     number, is_disputed = nhs_number, False
     for _ in range(SUCCESSIONS_MAX):
         row = _SUCCESSOR.first(unit, nhs_number=number)

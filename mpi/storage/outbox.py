@@ -30,7 +30,11 @@ NUMBERED_MAX: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxEvent:
-    """One identity event; ids, never demographics."""
+    """One identity event; ids, never demographics.
+
+    `type` is a member of `EventType`, `record` a record's number, `occurred_at` in UTC; `payload`
+    holds the further ids: `other_person_id`, `task`, `decision`.
+    """
 
     type: str
     actor: str
@@ -46,7 +50,7 @@ class OutboxEvent:
 
 
 def add_events(unit: UnitOfWork, events: Sequence[OutboxEvent]) -> None:
-    """Append events; they are part of the unit's transaction."""
+    """Append events, in order, perhaps none; they are part of the unit's transaction."""
     _ADD.run_many(unit, map(_row, events))
 
 
@@ -56,7 +60,10 @@ def has_waiting_events(unit: UnitOfWork) -> bool:
 
 
 def number_events(unit: UnitOfWork) -> None:
-    """Give committed events that have none their sequence numbers, at most `NUMBERED_MAX`."""
+    """Give committed events that have none their sequence numbers, at most `NUMBERED_MAX`.
+
+    In order of writing; on PostgreSQL it waits for others who number.
+    """
     if not unit.is_sqlite:
         unit.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({NUMBERING_LOCK})")
     unit.connection.execute(_NUMBER)
@@ -65,14 +72,17 @@ def number_events(unit: UnitOfWork) -> None:
 def list_events(
     unit: UnitOfWork, *, after: int = 0, limit: int = PAGE_ITEMS_MAX
 ) -> list[OutboxEvent]:
-    """The numbered events after a sequence number, in order."""
+    """The numbered events after a sequence number (0: all), in order; at most `limit`."""
     return [_event(row) for row in unit.rows(_AFTER, after=after, most=limit)]
 
 
 def list_events_of_person(
     unit: UnitOfWork, person_id: PersonId, *, after: int = 0, limit: int = PAGE_ITEMS_MAX
 ) -> list[OutboxEvent]:
-    """What happened to a person, in order, after the event of this number."""
+    """What happened to a person, in order of writing, after the event of this `number`.
+
+    Events that have no sequence number yet are among them. At most `limit`.
+    """
     rows = unit.rows(_OF_PERSON, person_id=person_id, after=after, most=limit)
     return [_event(row) for row in rows]
 

@@ -41,12 +41,14 @@ class PersonRow:
     """Its age: the smaller is older."""
     state: PersonState
     redirect: PersonId | None
+    """Of a retired person: who holds its records."""
     golden_digest: str | None
+    """`content_digest` of its golden record; None unless live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPerson:
-    """A person, live or not."""
+    """A person, live or not; `created_at` is when the id was given, UTC."""
 
     person_id: PersonId
     state: PersonState
@@ -56,7 +58,7 @@ class StoredPerson:
 
 
 def find_person(unit: UnitOfWork, person_id: PersonId) -> StoredPerson | None:
-    """The person of this id, live or not."""
+    """The person of this id, live or not; None if nobody ever had it."""
     row = _BY_ID.first(unit, person_id=person_id)
     return _person(row) if row else None
 
@@ -70,7 +72,12 @@ def get_person(unit: UnitOfWork, person_id: PersonId) -> StoredPerson:
 
 
 def list_persons(unit: UnitOfWork, person_ids: Sequence[PersonId]) -> dict[PersonId, StoredPerson]:
-    """Persons by id; at most `PAGE_ITEMS_MAX` are asked for."""
+    """Persons by id, live or not; ids that nobody ever had are left out.
+
+    Args:
+        unit: Where to look.
+        person_ids: At most `PAGE_ITEMS_MAX`, else AssertionError.
+    """
     assert len(person_ids) <= PAGE_ITEMS_MAX, "a list of persons is bounded"
     found = map(_person, _BY_IDS.rows(unit, person_ids))
     return {person.person_id: person for person in found}
@@ -79,20 +86,27 @@ def list_persons(unit: UnitOfWork, person_ids: Sequence[PersonId]) -> dict[Perso
 def list_holders(unit: UnitOfWork, person_id: PersonId) -> list[PersonId]:
     """Who holds the records whose home, or remembered id, this is: most records first, then oldest.
 
-    Where an id that is not in use leads; empty if none of its records is live.
+    Where an id that is not in use leads; empty if none of its records is live. At most
+    `PAGE_ITEMS_MAX`.
     """
     return [row.person_id for row in unit.rows(_HOLDERS, person_id=person_id)]
 
 
 def list_successors(unit: UnitOfWork, person_id: PersonId) -> list[PersonId]:
-    """The persons that now hold records once linked to this one: where a closed person's went."""
+    """The persons that now hold records once linked to this one: where a closed person's went.
+
+    By id, at most `PAGE_ITEMS_MAX`; empty if none of those records is live.
+    """
     return [row.person_id for row in unit.rows(_SUCCESSORS, person_id=person_id)]
 
 
 def list_parted(
     unit: UnitOfWork, person_ids: Sequence[PersonId]
 ) -> dict[PersonId, tuple[PersonId, ...]]:
-    """Person -> those it was one with until a split about which a task is open."""
+    """Person -> those it was one with until a split about which a task is open, by id.
+
+    Persons without such a task are left out.
+    """
     found: dict[PersonId, set[PersonId]] = {}
     for person_id, other in _PARTED.rows(unit, person_ids):
         found.setdefault(person_id, set()).add(other)
@@ -100,7 +114,7 @@ def list_parted(
 
 
 def list_person_rows(unit: UnitOfWork, ids: Collection[PersonId]) -> dict[PersonId, PersonRow]:
-    """Those of these ids that were ever given, live or not."""
+    """Those of these ids that were ever given, live or not, by id; others are left out."""
     found = {}
     for person_id, number, state, redirect, digest in _ROWS.rows(unit, sorted(ids)):
         found[person_id] = PersonRow(number, PersonState(state), redirect, digest)
@@ -108,12 +122,23 @@ def list_person_rows(unit: UnitOfWork, ids: Collection[PersonId]) -> dict[Person
 
 
 def add_person(unit: UnitOfWork, person_id: PersonId, *, at: datetime) -> None:
-    """Give an id; what it holds is said by `set_live` or `set_out_of_use`."""
+    """Give an id; what it holds is said by `set_live` or `set_out_of_use`.
+
+    Raises:
+        Conflict: If it was given before; told when the unit ends.
+    """
     _ADD.run(unit, id=person_id, state=str(PersonState.CLOSED), created_at=at)
 
 
 def set_live(unit: UnitOfWork, person_id: PersonId, golden: str, golden_digest: str) -> None:
-    """The id is in use, with this golden record (JSON)."""
+    """The id is in use, with this golden record.
+
+    Args:
+        unit: Where to write.
+        person_id: An id that was given.
+        golden: Canonical JSON of `GoldenRecord.to_dict`.
+        golden_digest: Its `content_digest`.
+    """
     _SET.run(
         unit,
         its_id=person_id,
@@ -125,7 +150,7 @@ def set_live(unit: UnitOfWork, person_id: PersonId, golden: str, golden_digest: 
 
 
 def set_out_of_use(unit: UnitOfWork, person_id: PersonId, redirect: PersonId | None) -> None:
-    """The id is not in use: another person holds its records, or none of them is left."""
+    """The id is not in use: `redirect` holds its records, or, if None, none of them is left."""
     _SET.run(
         unit,
         its_id=person_id,

@@ -26,6 +26,7 @@ _POSTGRESQL: Final = psycopg.dialect()  # type: ignore[no-untyped-call]
 _PLACEHOLDER: Final = re.compile(r":([A-Za-z_]\w*)")
 
 Row = tuple[Any, ...]
+"""One row of a result: its values in the order of the columns asked for."""
 
 
 class _OnSqlite(NamedTuple):
@@ -67,12 +68,12 @@ class PreparedQuery:
         )
 
     def rows(self, unit: UnitOfWork, values: Sequence[Any] = (), /, **parameters: Any) -> list[Row]:
-        """Every row of the result, which must be bounded.
+        """Every row of the result, which must be bounded; values in the order of the columns.
 
         Args:
             unit: Where to run.
-            values: The list, if the query has one.
-            parameters: The other parameters.
+            values: The list, if the query has one; without any there are no rows.
+            parameters: The other parameters, by name.
         """
         if self._list_name and not values:
             return []
@@ -91,7 +92,7 @@ class PreparedQuery:
         return [self._with_instants(row) for row in rows] if self._instants else rows
 
     def first(self, unit: UnitOfWork, **parameters: Any) -> Row | None:
-        """The first row, or None."""
+        """The first row, or None; for queries without a list."""
         rows = self.rows(unit, **parameters)
         return rows[0] if rows else None
 
@@ -165,7 +166,7 @@ class PreparedWrite:
         self._texts: dict[bool, str] = {}
 
     def run(self, unit: UnitOfWork, **parameters: Any) -> None:
-        """Run it once."""
+        """Run it once, with these parameters by name."""
         unit.driver_run(self._text(unit), self._given(unit, self._row(parameters)))
 
     def run_many(self, unit: UnitOfWork, rows: Iterable[Sequence[Any]]) -> None:
@@ -182,7 +183,7 @@ class PreparedWrite:
             unit.driver_run(self._text(unit), self._given(unit, listed[0]))
 
     def returned(self, unit: UnitOfWork, **parameters: Any) -> Any:
-        """The one value that its RETURNING gives."""
+        """The one value that its RETURNING gives; there must be exactly one row."""
         ((value,),) = unit.driver_rows(self._text(unit), self._given(unit, self._row(parameters)))
         return value
 
@@ -218,14 +219,13 @@ class PreparedWrite:
 
 def insert_into(table: sa.Table, *columns: str) -> PreparedWrite:
     """Insert rows with these columns, named alike in the parameters."""
-    many = (
-        f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM {_arrays(table, columns)}"
-    )
+    rows = rows_of_arrays(table, columns)
+    many = f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM {rows}"
     return PreparedWrite(sa.insert(table).values(_bound(table, columns)), *columns, many=many)
 
 
 def insert_numbered(table: sa.Table, *columns: str) -> PreparedWrite:
-    """The same for a table whose rows the database numbers; `returned` gives the number."""
+    """Insert a row of a table whose rows the database numbers; `returned` gives the number."""
     added = sa.insert(table).values(_bound(table, columns))
     return PreparedWrite(added.returning(table.c.number), *columns)
 
@@ -241,12 +241,12 @@ def delete_from(table: sa.Table, *columns: str) -> PreparedWrite:
     """Delete the rows in which these columns have the values of the parameters."""
     keys = [table.c[name] == value for name, value in _bound(table, columns).items()]
     same = " AND ".join(f"{table.name}.{name} = gone.{name}" for name in columns)
-    listed = f"{_arrays(table, columns)} AS gone ({', '.join(columns)})"
+    listed = f"{rows_of_arrays(table, columns)} AS gone ({', '.join(columns)})"
     many = f"DELETE FROM {table.name} USING {listed} WHERE {same}"
     return PreparedWrite(sa.delete(table).where(*keys), *columns, many=many)
 
 
-def _arrays(table: sa.Table, columns: Sequence[str]) -> str:
+def rows_of_arrays(table: sa.Table, columns: Sequence[str]) -> str:
     """Rows made of one array of values for each column."""
     types = [table.c[name].type.compile(_POSTGRESQL).split(" COLLATE")[0] for name in columns]
     listed = ", ".join(f"%({n})s::{t}[]" for n, t in zip(columns, types, strict=True))

@@ -35,12 +35,13 @@ _TUPLES: Final = tuple(sorted(TUPLE_FIELDS))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRecord:
-    """A source record with the person it belongs to."""
+    """A source record with the person it belongs to; `registered_at` in UTC."""
 
     number: int
     key: RecordKey
     state: RecordState
     merged_into: int | None
+    """Number of the record that its source merged it into, if it has."""
     registered_at: datetime
     person_id: PersonId | None
     """None unless live."""
@@ -64,7 +65,7 @@ def canonical_json(content: Mapping[str, Any]) -> str:
 
 
 def comparison_to_json(record: ComparisonRecord) -> str:
-    """The fields that are not empty, as one JSON object."""
+    """The fields that are not empty, as one JSON object in the order of `COMPARISON_FIELDS`."""
     values = ((name, getattr(record, name)) for name in COMPARISON_FIELDS)
     return orjson.dumps({name: value for name, value in values if value}).decode()
 
@@ -75,7 +76,7 @@ def comparison_from_json(text: str) -> ComparisonRecord:
 
 
 def comparison_of(values: Mapping[str, Any]) -> ComparisonRecord:
-    """The record of these fields; a null or an empty list is a missing value."""
+    """The record of these fields: texts, and lists of texts; null or an empty list is missing."""
     known = dict(values)
     for name in _TUPLES:
         if name in known:
@@ -84,13 +85,13 @@ def comparison_of(values: Mapping[str, Any]) -> ComparisonRecord:
 
 
 def find_record(unit: UnitOfWork, key: RecordKey) -> StoredRecord | None:
-    """The record of this key, live or not."""
+    """The record of this key, live or not; None if nothing was ever said of it."""
     row = _BY_KEY.first(unit, source=key.source, local_id=key.local_id)
     return _record(row) if row else None
 
 
 def get_record(unit: UnitOfWork, key: RecordKey) -> StoredRecord:
-    """The record of this key. Raises UnknownRecord."""
+    """The record of this key, live or not. Raises UnknownRecord."""
     record = find_record(unit, key)
     if record is None:
         raise UnknownRecord("record: no source record has this key")
@@ -98,17 +99,23 @@ def get_record(unit: UnitOfWork, key: RecordKey) -> StoredRecord:
 
 
 def list_records(unit: UnitOfWork, numbers: Collection[int]) -> list[StoredRecord]:
-    """The records of these numbers, in order of registration."""
+    """The records of these numbers, in order of registration; numbers of none are left out."""
     return [_record(row) for part in _parts(numbers) for row in _BY_NUMBER.rows(unit, part)]
 
 
 def list_records_by_nhs_number(unit: UnitOfWork, nhs_number: str) -> list[StoredRecord]:
-    """The live records whose standardised number this is; at most `PAGE_ITEMS_MAX`."""
+    """The live records whose standardised number (ten digits) this is, in order of registration.
+
+    At most `PAGE_ITEMS_MAX`.
+    """
     return [_record(row) for row in _BY_NHS_NUMBER.rows(unit, nhs_number=nhs_number)]
 
 
 def list_live_contents(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
-    """What each of these records says now, as `demographics_to_dict` has it, by record number."""
+    """What each of these records says now, as `demographics_to_dict` has it, by record number.
+
+    A record that lives no longer says what its last live version said.
+    """
     rows = (row for part in _parts(numbers) for row in _LIVE_CONTENTS.rows(unit, part))
     return {number: orjson.loads(content) for number, content in rows}
 
@@ -116,7 +123,10 @@ def list_live_contents(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, 
 def list_compared_values(
     unit: UnitOfWork, numbers: Collection[int]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """How these live records are compared, as it is stored: number, fields that are not empty."""
+    """How these live records are compared, as it is stored: number, fields that are not empty.
+
+    In ascending order of number; a tuple of `ComparisonRecord` is a list here.
+    """
     for part in _parts(numbers):
         for number, text in _VALUES.rows(unit, part):
             yield number, orjson.loads(text)
@@ -132,13 +142,17 @@ def list_compared_with(unit: UnitOfWork, numbers: Collection[int]) -> list[Compa
 
 
 def find_comparison(unit: UnitOfWork, key: RecordKey) -> ComparisonRecord | None:
-    """How the live record of this key is compared."""
+    """How the live record of this key is compared; None if there is none."""
     row = _COMPARISON.first(unit, source=key.source, local_id=key.local_id)
     return compared(row[0]) if row and row[0] else None
 
 
 def add_record(unit: UnitOfWork, key: RecordKey, *, at: datetime) -> int:
-    """A record of which nothing is known yet; gives its number."""
+    """A record of which nothing is known yet, not live; gives its number.
+
+    Raises:
+        Conflict: If the key is taken; told when the unit ends.
+    """
     number: int = _ADD.returned(
         unit,
         source=key.source,
@@ -157,7 +171,15 @@ def set_live_record(
     live_version: int,
     withheld_nhs_number: str | None,
 ) -> None:
-    """The record lives and is compared like this."""
+    """The record lives and is compared like this.
+
+    Args:
+        unit: Where to write.
+        number: Of the record.
+        comparison: What its accepted versions come to.
+        live_version: Number of its live version.
+        withheld_nhs_number: What it states where a status drops or replaces that; else None.
+    """
     _SET.run(
         unit,
         its_number=number,
@@ -171,7 +193,7 @@ def set_live_record(
 
 
 def set_survivor(unit: UnitOfWork, number: int, survivor: int | None) -> None:
-    """The record lives on in another one, whose versions are then its own too; or no longer."""
+    """The record lives on in another one, whose versions are then its own too; None: no longer."""
     _SET_SURVIVOR.run(unit, its_number=number, merged_into=survivor)
 
 

@@ -45,13 +45,13 @@ class Release:
     spec: Mapping[str, Any]
     """What `mpi.linkage.model.model_from_spec` takes: the spec with trained values."""
     frequencies: Mapping[str, Mapping[str, float]]
-    """Field -> value -> share of the records."""
+    """Field -> value -> share of the records, 0 to 1."""
     stop_list: frozenset[int]
     """Blocking keys that are replaced by tighter ones."""
 
 
 def list_releases(folder: Path) -> tuple[Path, ...]:
-    """The release folders of one model, the newest version last (`2` before `10`)."""
+    """The release folders of one model, the newest version last (`2` before `10`); perhaps none."""
     if not folder.is_dir():
         return ()
     found = [path.parent for path in folder.glob(f"*/{DIGEST_FILE}")]
@@ -61,8 +61,10 @@ def list_releases(folder: Path) -> tuple[Path, ...]:
 def release_in_force(chosen: Path | None = None) -> Path:
     """The release folder that an installation uses: the one it chose, or the newest shipped one.
 
+    One that was chosen is not looked at here: `read_release` does that.
+
     Raises:
-        InvalidModel: If no release is shipped.
+        InvalidModel: If none was chosen and none is shipped.
     """
     if chosen is not None:
         return chosen
@@ -74,6 +76,9 @@ def release_in_force(chosen: Path | None = None) -> Path:
 
 def read_release(folder: Path) -> Release:
     """The release in this folder.
+
+    Args:
+        folder: `<model>/<version>`, as `write_release` makes it.
 
     Raises:
         InvalidModel: If a file is missing or unreadable, or the digest does not match.
@@ -106,7 +111,7 @@ def write_release(
     stop_list: Collection[int] = (),
     card: str,
 ) -> str:
-    """Writes a new release, whole or not at all, and gives its digest.
+    """Writes a new release, whole or not at all, and gives its digest: 64 hexadecimal digits.
 
     Args:
         folder: `<models>/<model>/<version>`; must not exist.

@@ -1,4 +1,7 @@
-"""Requests that were carried out: sent again, one gets its first outcome and changes nothing."""
+"""Requests that were carried out: sent again, one gets its first outcome and changes nothing.
+
+Source: the Idempotency-Key HTTP header field, an Internet-Draft of the IETF.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,12 @@ def find_outcome(
     unit: UnitOfWork, caller: str, request_key: str, request_digest: str
 ) -> dict[str, Any] | None:
     """What a request with this key was answered, None if there was none.
+
+    Args:
+        unit: Where to look.
+        caller: Whose key it is: each caller has keys of its own.
+        request_key: The caller's name for the request.
+        request_digest: Of what is asked; tells the same request from another.
 
     Raises:
         Conflict: If the key belongs to another request.
@@ -41,7 +50,11 @@ def keep_outcome(
     *,
     at: datetime,
 ) -> None:
-    """Remember an answer in the transaction that made it true."""
+    """Remember an answer (plain JSON values, ids only) in the transaction that made it true.
+
+    Raises:
+        Conflict: If there is one for this key meanwhile; told when the unit ends.
+    """
     _KEEP.run(
         unit,
         caller=caller,
@@ -53,7 +66,7 @@ def keep_outcome(
 
 
 def forget_outcomes(unit: UnitOfWork, *, before: datetime) -> None:
-    """Forget outcomes that no retry can ask for any more."""
+    """Forget outcomes recorded before an instant: those that no retry can ask for any more."""
     _FORGET.run(unit, before=before)
 
 

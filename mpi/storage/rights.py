@@ -11,7 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from mpi.errors import InvalidInput
-from mpi.storage.engine import Store
+from mpi.storage.engine import REVISION_TABLE, Store
 from mpi.storage.trust_tables import METADATA
 from mpi.storage.unit_of_work import writing
 
@@ -22,8 +22,13 @@ _FIND_ROLE: Final = sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = :role
 def grant_rights(store: Store, role: str) -> None:
     """Give a role the rights of the server, and take away any others that it had on the tables.
 
+    Args:
+        store: Opened by the owner of the tables.
+        role: Name of a role that exists.
+
     Raises:
         InvalidInput: If the store is not on PostgreSQL, or the role is missing or all-powerful.
+        StorageUnavailable: If the database cannot be reached.
     """
     if store.is_sqlite:
         raise InvalidInput("role: a SQLite store has no roles; guard its file instead")
@@ -46,6 +51,6 @@ def _statements(role: str) -> list[str]:
         f"REVOKE ALL ON {', '.join(tables)} FROM {role}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(changeable)} TO {role}",
         f"GRANT SELECT, INSERT ON {', '.join(sorted(APPEND_ONLY))} TO {role}",
-        f"GRANT SELECT ON alembic_version TO {role}",
+        f"GRANT SELECT ON alembic_version, {REVISION_TABLE} TO {role}",
         f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
     ]

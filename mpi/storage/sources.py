@@ -15,7 +15,10 @@ from mpi.storage.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSource:
-    """A source system and the mapping that reads it."""
+    """A source system and the mapping that reads it; `name` is for people, `source` names it.
+
+    What is None is not known: a system may have records before it has a mapping.
+    """
 
     source: str
     name: str | None = None

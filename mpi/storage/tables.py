@@ -40,6 +40,8 @@ METADATA: Final = sa.MetaData(
 
 
 class RecordState(StrEnum):
+    """Whether a source record counts, and if not, why."""
+
     LIVE = "live"
     RETIRED = "retired"
     """The source deleted it, or a snapshot no longer has it."""
@@ -48,6 +50,8 @@ class RecordState(StrEnum):
 
 
 class VersionState(StrEnum):
+    """What a version counts for, as its record was last folded."""
+
     ACCEPTED = "accepted"
     HELD = "held"
     """Contradicts the version before it; waits for a steward."""
@@ -55,6 +59,8 @@ class VersionState(StrEnum):
 
 
 class PersonState(StrEnum):
+    """What a person id stands for."""
+
     LIVE = "live"
     RETIRED = "retired"
     """Another person holds its records now; `redirect` says who."""
@@ -63,8 +69,12 @@ class PersonState(StrEnum):
 
 
 class NumberStatus(StrEnum):
+    """What can be said of an NHS number."""
+
     DISPUTED = "disputed"
+    """It counts as absent everywhere."""
     SUPERSEDED = "superseded"
+    """It counts as its successor."""
 
 
 source_system = sa.Table(

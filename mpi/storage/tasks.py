@@ -26,12 +26,13 @@ from mpi.storage.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTask:
-    """A question for a steward, as it stands."""
+    """A question for a steward, as it stands; weights in bits, instants in UTC."""
 
     number: int
     type: TaskType
     state: TaskState
     priority: int
+    """0 (can wait) to 99 (see `mpi.domain.tasks.priority`)."""
     match_weight_bits: float
     reason: str
     question_digest: str
@@ -50,6 +51,7 @@ class StoredTask:
 
     @property
     def records(self) -> frozenset[int]:
+        """The record numbers of both sides."""
         return self.left | self.right
 
 
@@ -85,9 +87,9 @@ def list_open_tasks(
 
     Args:
         unit: Where to look.
-        after: Priority and number of the last task of the page before.
-        limit: Tasks to give.
-        wanted: Narrows the list.
+        after: Priority and number of the last task of the page before; None for the first page.
+        limit: Tasks to give at most.
+        wanted: Narrows the list; with `state` or `claimed_by` it needs `at`, else AssertionError.
     """
     query = _OPEN
     if after is not None:
@@ -108,17 +110,21 @@ def list_tasks(unit: UnitOfWork, numbers: Collection[int]) -> list[StoredTask]:
 
 
 def list_noted_questions(unit: UnitOfWork, digests: Collection[str]) -> set[str]:
-    """Those of these questions that a steward took note of without a decision."""
+    """Those of these question digests that a steward took note of without a decision."""
     return {digest for (digest,) in _NOTED.rows(unit, sorted(digests))}
 
 
 def count_open_tasks(unit: UnitOfWork) -> dict[TaskType, int]:
-    """Open tasks by type; types without any are left out."""
+    """Tasks that are not closed, by type; types without any are left out."""
     return {TaskType(row.type): row.tasks_count for row in unit.rows(_COUNTS)}
 
 
 def open_task(unit: UnitOfWork, question: TaskQuestion, *, at: datetime) -> int:
-    """Ask a question that is not open yet; gives the task's number."""
+    """Ask a question that is not open yet; gives the task's number.
+
+    Raises:
+        Conflict: If it is open; told when the unit ends.
+    """
     number: int = _ADD.returned(
         unit, **_asked(question), state=str(TaskState.OPEN), revision=1, opened_at=at
     )
@@ -127,7 +133,10 @@ def open_task(unit: UnitOfWork, question: TaskQuestion, *, at: datetime) -> int:
 
 
 def change_task(unit: UnitOfWork, known: StoredTask, question: TaskQuestion) -> None:
-    """The same question about other records, or with other evidence: who works on it keeps it."""
+    """The same question about other records, or with other evidence: who works on it keeps it.
+
+    It must be open; its revision goes up.
+    """
     _CHANGE.run(unit, its_number=known.number, **_asked(question))
     _DROP_SIDES.run(unit, task=known.number)
     _ADD_SIDE.run_many(unit, _side_rows(known.number, question))
@@ -204,7 +213,7 @@ def _asked(question: TaskQuestion) -> dict[str, Any]:
 
 
 def _side_rows(number: int, question: TaskQuestion) -> list[tuple[int, int, bool]]:
-    sides = ((True, question.left), (False, question.right - question.left))
+    sides = ((True, question.left), (False, question.right))
     return [(number, record, is_left) for is_left, records in sides for record in sorted(records)]
 
 

@@ -38,7 +38,10 @@ __all__ = [
 
 
 class DeliveryState(StrEnum):
+    """What becomes of an event that a webhook has still to receive."""
+
     WAITING = "waiting"
+    """Sent when it is due and nothing of the same person is before it."""
     DEAD = "dead"
     """Given up after the last attempt; waits for a replay."""
 

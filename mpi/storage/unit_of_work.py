@@ -25,7 +25,10 @@ BULK_LOCK: Final = 7_305_168
 
 @dataclass(frozen=True, slots=True)
 class UnitOfWork:
-    """An open transaction, passed to the functions of `mpi.storage`."""
+    """An open transaction, passed to the functions of `mpi.storage`; for one thread.
+
+    What the database raises becomes ours where the unit ends (see `storage_failures`).
+    """
 
     connection: sa.Connection
     is_sqlite: bool = field(init=False)
@@ -41,11 +44,11 @@ class UnitOfWork:
         object.__setattr__(self, "_cursor", driver.cursor())
 
     def rows(self, statement: sa.Executable, **parameters: Any) -> list[Any]:
-        """Every row of a statement's result, which must be bounded."""
+        """Every row of a statement's result, which must be bounded; attributes are its columns."""
         return list(self.connection.execute(statement, parameters))
 
     def driver_rows(self, text: str, parameters: DriverValues) -> list[Any]:
-        """The same for text in the driver's own form, without SQLAlchemy's share of the time."""
+        """`rows`, as tuples, for text in the driver's own form, which saves SQLAlchemy's time."""
         rows: list[Any] = self._cursor.execute(text, parameters).fetchall()
         return rows
 
@@ -87,17 +90,39 @@ class UnitOfWork:
 
 @contextmanager
 def reading(store: Store) -> Iterator[UnitOfWork]:
-    """A unit of work that changes nothing and sees one state of the store."""
+    """A unit of work that changes nothing and sees one state of the store.
+
+    Raises:
+        StorageUnavailable: If the store cannot be read now.
+    """
     with storage_failures(), store.opened(), store.reader.begin() as connection:
         yield UnitOfWork(connection)
 
 
 @contextmanager
 def writing(store: Store) -> Iterator[UnitOfWork]:
-    """A unit of work that is durable when its block has ended."""
+    """A unit of work that is durable when its block has ended, and undone if it raises.
+
+    It waits for other writers of a SQLite file at most `BUSY_TIMEOUT_MS` milliseconds, and for a
+    bulk load of PostgreSQL at most `STATEMENT_TIMEOUT_S` seconds.
+
+    Raises:
+        StorageUnavailable: If the store cannot be written now; nothing was.
+        Conflict: If a rule of the schema was broken; nothing was written.
+    """
     with storage_failures(), store.opened(), store.engine.begin() as connection:
         if not store.is_sqlite:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({BULK_LOCK})")
+        yield UnitOfWork(connection)
+
+
+@contextmanager
+def writing_alone(store: Store) -> Iterator[UnitOfWork]:
+    """A unit of PostgreSQL for one statement, which is a transaction: durable when it has run.
+
+    No BEGIN and no COMMIT go to the server; the statement has to take `BULK_LOCK` itself.
+    """
+    with storage_failures(), store.opened(), store.single.connect() as connection:
         yield UnitOfWork(connection)
 
 

@@ -65,7 +65,7 @@ def list_contents(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, ToldC
 def list_versions_of(
     unit: UnitOfWork, key: RecordKey, records: Collection[int]
 ) -> list[StoredVersion]:
-    """Every version of these records, as versions of one, in event order.
+    """Every version of these records, as versions of one, in event order; at most `VERSIONS_MAX`.
 
     Args:
         unit: Where to look.
@@ -78,20 +78,20 @@ def list_versions_of(
 def list_versions_known_at(
     unit: UnitOfWork, key: RecordKey, records: Collection[int], at: datetime
 ) -> list[StoredVersion]:
-    """The same as far as it was known at an instant, with the verdicts in force then."""
+    """`list_versions_of` as it was known at an instant (UTC), with the verdicts in force then."""
     return [_stored(key, row) for row in unit.rows(_KNOWN_AT, records=sorted(records), at=at)]
 
 
 def list_received(
     unit: UnitOfWork, key: RecordKey, records: Collection[int]
 ) -> list[tuple[StoredVersion, datetime]]:
-    """`list_versions_of`, each with the instant at which it was received."""
+    """`list_versions_of`, each with the instant (UTC) at which it was received."""
     rows = unit.rows(_RECEIVED, records=sorted(records))
     return [(_stored(key, tuple(row)[:-1]), row.received_at) for row in rows]
 
 
 def find_version_digest(unit: UnitOfWork, number: int) -> str | None:
-    """The digest of a version."""
+    """The digest of the version of this number; None if there is none."""
     row = _DIGEST.first(unit, number=number)
     return row[0] if row else None
 
@@ -104,7 +104,18 @@ def add_version(
     received_at: datetime,
     mapping_digest: str | None = None,
 ) -> int:
-    """Keep a version for ever; its state follows when the record is folded."""
+    """Keep a version for ever; gives its number. Its state follows when the record is folded.
+
+    Args:
+        unit: Where to write.
+        record: Number of the record that it came with.
+        version: What was said.
+        received_at: When we got it.
+        mapping_digest: Of the source's mapping, where that read it.
+
+    Raises:
+        Conflict: If the record has this very version; told when the unit ends.
+    """
     number: int = _ADD.returned(
         unit,
         record=record,
@@ -120,12 +131,12 @@ def add_version(
 
 
 def mark_version_in_error(unit: UnitOfWork, number: int) -> None:
-    """The source says of a version it sent before that it was entered in error."""
+    """The source says of a version it sent before, by its number, that it was entered in error."""
     _MARK.run(unit, its_number=number, is_error=True)
 
 
 def set_version_states(unit: UnitOfWork, states: Iterable[tuple[int, VersionState]]) -> None:
-    """Write what versions count for now."""
+    """Write what versions count for now: number of the version, state."""
     _JUDGE.run_many(unit, [(str(state), number) for number, state in states])
 
 

@@ -1,4 +1,7 @@
-"""Webhooks and what each has still to receive."""
+"""Webhooks and what each has still to receive.
+
+Source of the form of what is sent: the Standard Webhooks specification.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class Webhook:
     """ODS code."""
     url: str
     secret: str = field(repr=False)
-    """Signs what is sent; `whsec_` and 32 random bytes in base 64."""
+    """Signs what is sent; `whsec_` and 32 random bytes in base 64 (Standard Webhooks)."""
     event_types: frozenset[str]
     """Empty for all."""
     is_own_only: bool
@@ -37,23 +40,31 @@ class Webhook:
     cursor: int = 0
     """Events up to this place of the feed have been handed out."""
     number: int = 0
+    """The store's own; 0 until it is stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One event that one webhook has still to receive."""
+    """One event that one webhook has still to receive; `occurred_at` in UTC."""
 
     number: int
     sequence: int
+    """The event's place in the feed."""
     attempts_count: int
     type: str
     occurred_at: datetime
     data: dict[str, Any]
+    """`sequence`, `person_id`, `reason`, and the record's key and further ids if it has any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A delivery that was not received."""
+    """A delivery that was not received.
+
+    `attempts_count` counts this attempt, `due_at` (UTC) is when to try again, `reason` a status,
+    the name of an error or why the address may not be called. After the last attempt it waits for a
+    replay.
+    """
 
     number: int
     attempts_count: int
@@ -64,7 +75,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What one webhook has still to receive."""
+    """What one webhook has still to receive; `since` (UTC) is when the oldest of it happened."""
 
     webhook_id: str
     waiting_count: int
@@ -73,6 +84,11 @@ class Backlog:
 
 
 def add_webhook(unit: UnitOfWork, added: Webhook) -> None:
+    """Keep a new webhook; the store gives its number.
+
+    Raises:
+        Conflict: If the id is taken; told when the unit ends.
+    """
     row = {
         "id": added.id,
         "organisation": added.organisation,
@@ -87,25 +103,36 @@ def add_webhook(unit: UnitOfWork, added: Webhook) -> None:
 
 
 def list_webhooks(unit: UnitOfWork) -> list[Webhook]:
-    """Those that are in use, by id."""
+    """Those that are in use, by id; at most `WEBHOOKS_MAX`."""
     return [_webhook(row) for row in unit.rows(_ALL)]
 
 
 def end_webhook(unit: UnitOfWork, webhook_id: str, *, at: datetime) -> None:
-    """Send nothing more to a webhook. Raises UnknownWebhook."""
+    """Send nothing more to a webhook and drop what waits for it. Raises UnknownWebhook."""
     number = _number_of(unit, webhook_id)
     unit.connection.execute(_FORGET, {"of": number})
     unit.connection.execute(_END, {"of": number, "at": at})
 
 
 def replay(unit: UnitOfWork, webhook_id: str, *, at: datetime) -> int:
-    """Try again what was given up; how many there are. Raises UnknownWebhook."""
+    """Try again what was given up, from the first attempt on; how many messages there are.
+
+    Raises:
+        UnknownWebhook: If none in use has this id.
+    """
     result = unit.connection.execute(_REPLAY, {"of": _number_of(unit, webhook_id), "at": at})
     return int(result.rowcount)
 
 
 def hand_out(unit: UnitOfWork, to: Webhook, *, at: datetime, limit: int) -> int:
-    """Note which of the next events a webhook is to receive; how many were looked at."""
+    """Note which of the next events a webhook is to receive; how many were looked at.
+
+    Args:
+        unit: Where to write; others who hand out to it wait.
+        to: The webhook.
+        at: From when on they are due.
+        limit: Events to look at.
+    """
     cursor = unit.connection.execute(_LOCK_CURSOR, {"of": to.number}).scalar_one()
     events = list_events(unit, after=cursor, limit=limit)
     if not events:
@@ -121,10 +148,10 @@ def hand_out(unit: UnitOfWork, to: Webhook, *, at: datetime, limit: int) -> int:
 def claim_due(
     unit: UnitOfWork, to: Webhook, *, at: datetime, lease: timedelta, limit: int
 ) -> list[Delivery]:
-    """Deliveries that are due, to be sent by nobody else until the lease ends.
+    """Deliveries that are due, the longest first, to be sent by nobody else until the lease ends.
 
     Of each person only the first that was not received: the next waits for it, even if it was
-    given up.
+    given up. At most `limit`.
     """
     rows = unit.rows(_DUE, of=to.number, at=at, most=limit)
     if rows:
@@ -134,7 +161,7 @@ def claim_due(
 
 
 def settle(unit: UnitOfWork, received: Sequence[int], failures: Sequence[Failure]) -> None:
-    """Note what became of claimed deliveries."""
+    """Note what became of claimed deliveries: numbers of those received, the others' failures."""
     if received:
         unit.connection.execute(_RECEIVED, {"numbers": list(received)})
     if failures:
@@ -142,7 +169,7 @@ def settle(unit: UnitOfWork, received: Sequence[int], failures: Sequence[Failure
 
 
 def list_backlogs(unit: UnitOfWork) -> list[Backlog]:
-    """What each webhook has still to receive, those with nothing included."""
+    """What each webhook in use has still to receive, by id, those with nothing included."""
     return [Backlog(*row) for row in unit.rows(_BACKLOGS)]
 
 

@@ -32,6 +32,7 @@ ATTEMPTS_MAX: Final = 20
 
 Result = TypeVar("Result")
 Work = Callable[[UnitOfWork, Locks], Result]
+"""A piece of work: everything through the unit of work, under the locks that it asks for."""
 
 
 class Writer:
@@ -54,11 +55,23 @@ class Writer:
 
         Raises:
             StorageUnavailable: If the store cannot be written now; nothing was.
+            Conflict: If a rule of the schema was broken; nothing was written.
+
+        What `work` itself raises undoes it and is raised here.
         """
         return self.submit(work).result()
 
     def submit(self, work: Work[Result]) -> Future[Result]:
-        """The same without waiting, so that work of one caller can share a commit."""
+        """`run` without waiting, so that work of one caller can share a commit.
+
+        Returns:
+            The result once it is durable, or what `run` would have raised.
+
+        On PostgreSQL the work is done when this returns.
+
+        Raises:
+            StorageUnavailable: If the writer of a SQLite store was closed.
+        """
         future: Future[Result] = Future()
         if self.store.is_sqlite:
             with self._starting:
@@ -69,7 +82,7 @@ class Writer:
         return future
 
     def close(self) -> None:
-        """Finish what was submitted, then take no more."""
+        """Finish what was submitted, then take no more; waits for it."""
         with self._starting:
             self._is_closed = True
             thread, self._thread = self._thread, None

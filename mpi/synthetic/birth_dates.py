@@ -1,7 +1,8 @@
 """Birth dates as sources write them: mostly right, and wrong in the published ways.
 
 CRATE found one component wrong in 93 % of the differences (day 274, month 172, year 136 of 624),
-by one in 74, 64 and 55 cases, and day and month swapped in only 3.
+by one in 74, 64 and 55 cases, and day and month swapped in only 3. Source: see
+`mpi.synthetic.check`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ def write_birth_dates(birth: Integers, slips: Slips, *, unknown_level: float) ->
     """ISO text of each birth date, some wrong, partial, impossible or a stand-in.
 
     Args:
+        birth: Day of birth of each record's person, counted from 1970-01-01.
+        slips: Of the source's records.
         unknown_level: Factor on the odds that the source writes a stand-in or a part only.
     """
     written = iso_dates(birth)

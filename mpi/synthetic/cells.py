@@ -94,7 +94,7 @@ def _patterned(style: str) -> Callable[[str], str]:
 
 @cache
 def iso_to_pattern(text: str, pattern: str) -> str:
-    """An ISO date, whole or only a year, in the pattern of a source (`DD-Mon-YYYY`)."""
+    """An ISO 8601 date, whole or only a year, in the pattern of a source (`DD-Mon-YYYY`)."""
     if len(text) < 10:
         return text
     year, month, day = text[:4], text[5:7], text[8:10]

@@ -1,10 +1,14 @@
-"""Compares a region with data-quality.md, sections 1 and 2, figure by figure.
+"""Compares a region with what was published of English identity data, figure by figure.
 
 The pairs are chosen as CRATE's were: one person in two NHS systems, both records holding the
 person's NHS number, each record in one pair.  Chance agreement of birth dates is measured in the
 mental-health service, because CRATE's registers were such, with many young adults; a whole
 region is spread over 100 years of birth, and its dates agree by chance three times less often.
 Names are measured over the whole region.
+
+Source of CRATE's figures: Cardinal et al. 2023, De-identified Bayesian personal identity matching
+for privacy-preserving record linkage despite errors, BMC Medical Informatics and Decision Making
+23:85. Other figures are named where they are compared, and in data/synthetic/README.md.
 """
 
 from __future__ import annotations
@@ -45,7 +49,10 @@ HALF_A_YEAR: Final = (160, 205)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveRecords:
-    """The records of several sources as they stand; one entry a record."""
+    """The records of several sources as they stand; one entry a record in every array.
+
+    `who` are indexes of people; `columns` are texts by field, None where there is nothing.
+    """
 
     source: NDArray[np.int8]
     who: Integers
@@ -54,7 +61,7 @@ class LiveRecords:
     columns: dict[str, NDArray[np.object_]]
 
     def taken(self, at: Any) -> LiveRecords:
-        """The records at these places."""
+        """The records at these places: one entry for each place, or each flag that is set."""
         return LiveRecords(
             source=self.source[at],
             who=self.who[at],
@@ -111,7 +118,11 @@ def joined(parts: Sequence[LiveRecords]) -> LiveRecords:
 
 
 def disjoint_pairs(region: Region, records: LiveRecords) -> tuple[LiveRecords, LiveRecords]:
-    """Records of one person in two systems, both with the person's number; each in one pair."""
+    """Records of one person in two systems, both with the person's number; each in one pair.
+
+    Returns:
+        The two sides of the pairs, one entry for each pair in both.
+    """
     number = region.population.nhs_number[records.who].astype(str).astype(object)
     records = records.taken(np.flatnonzero(records.columns["nhs_number"] == number))
     random = np.random.Generator(np.random.PCG64(region.seed))

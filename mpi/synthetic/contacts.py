@@ -1,7 +1,7 @@
 """Telephones, e-mails, titles, languages: what people share and change, and few sources agree on.
 
-Every number and address is invented: e-mails lie in domains reserved for examples, telephone
-numbers are drawn at random and belong to nobody on purpose.
+Every number and address is invented: e-mails lie in domains reserved for examples (RFC 2606),
+telephone numbers are drawn at random and belong to nobody on purpose.
 """
 
 from __future__ import annotations
@@ -24,16 +24,24 @@ EMAIL_DOMAINS: Final = ("example.com", "example.org", "example.net", "mail.examp
 LANDLINE_BY_AGE: Final = ((18, 30, 45, 60, 75), (0.25, 0.4, 0.7, 0.9, 0.95))
 MOBILE_BY_AGE: Final = ((10, 14, 20, 60, 75, 90), (0.05, 0.8, 0.97, 0.93, 0.7, 0.3))
 EMAIL_BY_AGE: Final = ((14, 18, 30, 60, 75, 90), (0.1, 0.6, 0.75, 0.6, 0.35, 0.1))
+"""Ages in years, and the share of people of each age who have one; between ages it is interpolated.
+A landline is a household's, by the age of its head."""
 SHARED_EMAIL: Final = 0.12
-"""People who give the e-mail address of the head of the household."""
+"""Share of people who give the e-mail address of the head of the household."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
+    """How people are reached, and what is written of them beside; one entry a person.
+
+    Texts, None where there is nothing; people of one household share a landline.
+    """
+
     landline: Texts
     mobile: Texts
     mobile_before: Texts
     email: Texts
+    email_before: Texts
     title: Texts
     ethnic: Texts
     language: Texts
@@ -42,7 +50,10 @@ class Contacts:
 def draw_contacts(
     members: Members, named: Named, moves: Moves, dwellings: Dwellings, random: Generator
 ) -> Contacts:
-    """How to reach everybody, and what else sources write down without comparing it."""
+    """How to reach everybody, and what else sources write down without comparing it.
+
+    Takes and gives one entry a person, in the order of `members`.
+    """
     age = (EXTRACT_DAY - members.birth) / DAYS_A_YEAR
     ethnic, language = _origin_facts(named, random)
     return Contacts(
@@ -50,6 +61,8 @@ def draw_contacts(
         mobile=_mobiles(random.random(len(age)) < np.interp(age, *MOBILE_BY_AGE), random),
         mobile_before=_mobiles(random.random(len(age)) < 0.5, random),
         email=_emails(members, named, age, random),
+        # Of its own generator, so that nothing else of the region depends on it.
+        email_before=_emails(members, named, age, random.spawn(1)[0]),
         title=_titles(members, named, age, random),
         ethnic=ethnic,
         language=language,

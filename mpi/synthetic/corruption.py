@@ -1,7 +1,8 @@
 """How one text goes wrong: slips of the key, the ear and the scanner, and of custom.
 
 Each function takes a text and numbers in [0, 1) that decide which slip and where, so that a seed
-decides everything and the functions stay pure.  Kinds of slip: data-quality.md sections 1 and 3.
+decides everything and the functions stay pure. Rates are in `errors.toml`; kinds of slip as
+published (see `mpi.synthetic.check`) and as clerks make them.
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ def slip_of_scanner(text: str, kind: float, where: float) -> str:
 
 
 def nickname(text: str, kind: float, where: float) -> str:
-    """What somebody is called instead; most bearers' nicknames begin like the name."""
+    """What somebody is called instead; most bearers' nicknames begin like the name.
+
+    Another spelling where no nickname is listed.
+    """
     names = nicknames().get(text)
     if not names:
         return another_spelling(text, kind, where)
@@ -134,6 +138,17 @@ def postcode_slip(text: str, kind: float, where: float) -> str:
     wrong = letters[int(kind * len(letters))]
     at = 1 if where < 0.7 else 2
     return f"{outward} {inward[:at]}{wrong}{inward[at + 1 :]}"
+
+
+def mailbox_slip(text: str, kind: float, where: float) -> str:
+    """A slip of the key before the @: a wrong domain comes back, and is corrected."""
+    mailbox, at, domain = text.partition("@")
+    return slip_of_key(mailbox, kind, where) + at + domain
+
+
+def first_word(text: str, _kind: float, _where: float) -> str:
+    """Names after the first are left off."""
+    return text.partition(" ")[0]
 
 
 def abbreviated_street(text: str, kind: float, _where: float) -> str:

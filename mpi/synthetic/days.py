@@ -13,7 +13,10 @@ LAST_DAY: Final = int(np.datetime64("2030-01-01", "D").astype(np.int64))
 
 
 def iso_dates(days: NDArray[np.int64]) -> NDArray[np.object_]:
-    """`YYYY-MM-DD` for each day between 1890 and 2030."""
+    """`YYYY-MM-DD` (ISO 8601) for each day between 1890 and 2030, counted from 1970-01-01.
+
+    An earlier or later day counts as the first or the last of these.
+    """
     texts: NDArray[np.object_] = _table()[np.clip(days, FIRST_DAY, LAST_DAY) - FIRST_DAY]
     return texts
 

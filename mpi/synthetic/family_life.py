@@ -23,7 +23,10 @@ OWN_PAST_SHARE: Final = 0.35
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Three dwellings a person, the latest first, and the days of the two moves."""
+    """Three dwellings a person, the latest first, and the days of the two moves.
+
+    One entry a person: indexes of dwellings; days from 1970-01-01, `LONG_AGO` if born there.
+    """
 
     home: Integers
     before: Integers
@@ -34,6 +37,11 @@ class Moves:
 
 @dataclass(frozen=True, slots=True)
 class Ties:
+    """Who of the household somebody's mother, next of kin and carer is; one entry a person.
+
+    Indexes of people, `NOBODY` for none; `relation` says what the next of kin is.
+    """
+
     mother: Integers
     kin: Integers
     relation: Texts
@@ -41,7 +49,10 @@ class Ties:
 
 
 def draw_moves(members: Members, dwellings: Dwellings, random: Generator) -> Moves:
-    """Where everybody lives and lived; households mostly move together."""
+    """Where everybody lives and lived; households mostly move together.
+
+    Takes and gives one entry a person, in the order of `members`.
+    """
     households = int(members.household.max()) + 1
     head_age = np.zeros(households)
     is_head = np.isin(members.role, (Role.HEAD, Role.RESIDENT))
@@ -68,7 +79,12 @@ def draw_moves(members: Members, dwellings: Dwellings, random: Generator) -> Mov
 
 
 def draw_deaths(birth: Integers, random: Generator) -> Integers:
-    """Day of death in the last five years for some, `NEVER` for the others."""
+    """Day of death in the last five years for some, `NEVER` for the others; one entry a person.
+
+    Args:
+        birth: Day of birth; days count from 1970-01-01.
+        random: Decides.
+    """
     age = _age(birth)
     rate = np.interp(age, [0, 1, 40, 60, 75, 85, 100], [0.004, 0.001, 0.002, 0.01, 0.05, 0.2, 0.6])
     day = EXTRACT_DAY - random.integers(0, 5 * 365, len(birth))
@@ -77,7 +93,10 @@ def draw_deaths(birth: Integers, random: Generator) -> Integers:
 
 
 def find_ties(members: Members) -> Ties:
-    """Mother, next of kin and carer within the household, from roles and sex."""
+    """Mother, next of kin and carer within the household, from roles and sex.
+
+    One entry a person, in the order of `members`.
+    """
     head = _first_of(members, members.role == Role.HEAD)
     partner = _first_of(members, members.role == Role.PARTNER)
     child = _first_of(members, (members.role == Role.CHILD) & (_age(members.birth) > 16))

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 TOLERANCE: Final = 0.20
 """A figure may lie this share away from the published one, or within its 95 % interval."""
 Z_95: Final = 1.959964
+"""Standard deviations to either side of a two-sided 95 % interval (normal)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A share and its 95 % interval."""
+    """A share and its two-sided 95 % interval, all 0..1."""
 
     value: float
     low: float
@@ -26,7 +27,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One published figure and what the region shows."""
+    """One published figure and what the region shows: shares, 0..1."""
 
     name: str
     published: tuple[float, float]
@@ -37,7 +38,10 @@ class Figure:
 
     @property
     def tolerance(self) -> tuple[float, float]:
-        """What is accepted: a fifth around what was published, or the interval if wider."""
+        """What is accepted: a fifth around what was published, or the interval if wider.
+
+        The lowest and the highest share.
+        """
         spread_low = self.observed.value - self.observed.low
         spread_high = self.observed.high - self.observed.value
         low, high = self.published
@@ -73,7 +77,14 @@ def _in_words(low: float, high: float) -> str:
 
 
 def share_of(hits: float, count: int) -> Measured:
-    """A share with Wilson's interval; of nothing it is anywhere."""
+    """A share with Wilson's interval; of nothing it is anywhere.
+
+    Args:
+        hits: Cases in which it was so; a fraction where they are weighted.
+        count: Independent cases.
+
+    Source: Wilson 1927, DOI 10.1080/01621459.1927.10502953.
+    """
     if count == 0:
         return Measured(value=0.0, low=0.0, high=1.0)
     share = hits / count
@@ -84,12 +95,17 @@ def share_of(hits: float, count: int) -> Measured:
 
 
 def share_where(flags: NDArray[np.bool_]) -> Measured:
-    """The share of true flags."""
+    """The share of true flags, one flag for each case."""
     return share_of(int(flags.sum()), len(flags))
 
 
 def share_in_households(flags: NDArray[np.bool_], household: NDArray[np.int64]) -> Measured:
-    """The share of true flags where households, not people, are independent: families move."""
+    """The share of true flags where households, not people, are independent: families move.
+
+    Args:
+        flags: One for each person.
+        household: Number of each person's household, parallel to `flags`.
+    """
     share = share_where(flags)
     independent = len(np.unique(household))
     return share_of(share.value * independent, independent)
@@ -99,8 +115,10 @@ def agreement_by_chance(columns: Sequence[tuple[float, NDArray[Any]]]) -> Measur
     """Share of all pairs of distinct records that agree, with the U-statistic's interval.
 
     Args:
-        columns: Values and the sign with which agreement on them counts; two of three parts
-            agree as often as each pair of parts, less three times all three.
+        columns: Signs and values, one value for each record; agreement on a column counts with its
+            sign: two of three parts agree as often as each pair of parts, less three times all.
+
+    Source of the interval: Hoeffding 1948, DOI 10.1214/aoms/1177730196.
     """
     count = len(columns[0][1])
     if count < 2:

@@ -17,12 +17,15 @@ LARGE_FAMILY: Final = 6
 FAMILIES_SURE: Final = 0.05
 """From this expected number on there is at least one."""
 SURE: Final = 0.9995
-"""Nothing holds everybody."""
+"""Largest share of an age that a source holds: nothing holds everybody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One entry a record: whose it is, which service made it, what it knows of."""
+    """One entry a record in every array: whose it is, which service made it, what it knows of.
+
+    `who` are indexes of people; days count from 1970-01-01.
+    """
 
     who: Integers
     service: Codes
@@ -47,7 +50,11 @@ def draw_holding(
     """The records of one source.
 
     Args:
+        spec: How the source behaves.
+        population: The people.
+        dwellings: Where they live decides who serves them.
         odds: Factor on the odds of every error, here of a duplicate.
+        random: The source's own generator.
     """
     who, service = _holders(spec, population, dwellings, random)
     families = _families_again(spec, population, who, random)
@@ -116,16 +123,25 @@ def _years(mean: float, count: int, random: Generator) -> Integers:
 
 
 def chance(rate: float | Floats, level: float | Floats) -> Floats:
-    """The rate with its odds multiplied by `level`."""
+    """The rate with its odds multiplied by `level`: probabilities, one for each entry of the two.
+
+    Args:
+        rate: Probabilities below 1.
+        level: Factors on the odds; one for all, or as many as there are rates.
+    """
     odds = rate / (1 - rate) * level
     share: Floats = np.asarray(odds / (1 + odds))
     return share
 
 
 def systematic_sample(share: Floats, random: Generator) -> Integers:
-    """Indexes drawn with these probabilities each, and nearly their sum in number.
+    """Indexes drawn with these probabilities, one for each, and nearly their sum in number.
 
-    Independent draws would make a small region's rates jump; systematic sampling does not.
+    They are ascending. Independent draws would make a small region's rates jump; systematic
+    sampling does not.
+
+    Source: Madow 1949, On the theory of systematic sampling, II, Annals of Mathematical Statistics
+    20.
     """
     order = random.permutation(len(share))
     reached = np.floor(np.cumsum(share[order]) + random.random())

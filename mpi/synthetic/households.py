@@ -38,6 +38,8 @@ class Role(IntEnum):
 
 
 class Institution(IntEnum):
+    """What kind of institution somebody lives in; `NONE` for private households."""
+
     NONE = 0
     CARE_HOME = 1
     HALL = 2
@@ -48,7 +50,10 @@ class Institution(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of household: how often, how old its head, who else lives there."""
+    """A kind of household: how often, how old its head, who else lives there.
+
+    `head_age` is the youngest and the oldest, in years; shares lie between 0 and 1.
+    """
 
     share: float
     head_age: tuple[float, float]
@@ -69,11 +74,15 @@ KINDS: Final = (
     Kind(0.07, (19, 47), child_share=1.0, elder_share=0.03),
     Kind(0.04, (19, 34), sharers=(1, 4)),
 )
+"""The kinds of household; their shares need not add up to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Everybody, in order of household; one entry a person."""
+    """Everybody, in order of household; one entry a person in every array.
+
+    Days count from 1970-01-01.
+    """
 
     household: Integers
     role: NDArray[np.int8]
@@ -86,7 +95,7 @@ class Members:
 
 
 def make_members(people: int, random: Generator) -> Members:
-    """Exactly `people` members of households and institutions."""
+    """Exactly `people` members of households and institutions, one entry a person."""
     residents = int(people * INSTITUTION_SHARE)
     at_home = _families(people - residents, random)
     first_free = int(at_home.household.max()) + 1 if len(at_home.household) else 0

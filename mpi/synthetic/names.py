@@ -3,7 +3,11 @@
 Linkage lives on how common a name is, so a region of a few hundred names would flatter nobody and
 fool everybody.  Common names are listed by hand in `names/`; the long tail is composed from the
 parts that such names are really made of (place-names, patronymics, Gaelic and Cornish prefixes).
-The exponents are set so that two people share a name as often as published (data-quality.md 1).
+The exponents are set so that two people share a name as often as published (see
+`mpi.synthetic.check`).
+
+Frequencies by rank: Zipf 1949, Human behavior and the principle of least effort, with the offset of
+Mandelbrot 1953, An informational theory of the statistical structure of language.
 """
 
 from __future__ import annotations
@@ -34,19 +38,20 @@ GIVEN_EXPONENT: Final = 1.3
 GIVEN_OFFSET: Final = 1.0
 FAMILY_EXPONENT: Final = 1.0
 FAMILY_OFFSET: Final = 16.0
+"""The probability of the name of rank r, from 1, is in proportion to (r + offset) ** -exponent."""
 TAIL_SHARE: Final = (0.04, 0.15)
 """Share of given names outside the listed ones, for the first and the last decade."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Texts with cumulative probabilities; drawing is one binary search a name."""
+    """Texts and their cumulative probabilities, one for each; a draw is one binary search."""
 
     texts: Texts
     cumulative: Floats
 
     def draw(self, uniform: Floats) -> Texts:
-        """One text for each number in [0, 1)."""
+        """One text for each number in [0, 1), in their order."""
         at = np.searchsorted(self.cumulative, uniform, side="right")
         drawn: Texts = self.texts[np.minimum(at, len(self.texts) - 1)]
         return drawn
@@ -98,7 +103,7 @@ def spellings() -> dict[str, tuple[str, ...]]:
 
 @cache
 def family_names() -> Texts:
-    """All British family names, the commonest first."""
+    """All British family names, each once, the commonest first: one entry a name."""
     listed = list(dict.fromkeys(_text("surnames_english.txt").split()))
     tail = _shuffled(name_parts.composed_family_names() - set(listed))
     return _texts(listed + tail)

@@ -17,19 +17,29 @@ UNREGISTERED_BIRTHS: Final = tuple(
     ORIGIN_NAMES.index(name) for name in ("african", "arabic", "muslim_south_asian")
 )
 MIXED_COUPLES: Final = 0.10
+"""Share of partners whose origin is drawn apart from the household's."""
 MARRIED: Final = ((20, 30, 40, 60, 80), (0.2, 0.5, 0.65, 0.85, 0.95))
 """Share of couples who are married, by age."""
 DOUBLE_BARRELLED: Final = 0.05
+"""Share of those who take a name on marriage that keep their own beside it."""
 NAMESAKE_SONS: Final = 0.012
+"""Share of sons called as their father."""
 RECENT_CHANGES: Final = (0.022, 0.092)
 """Men and women renamed in the last twelve years, this marriage not counted."""
 KNOWN_BY_NICKNAME: Final = 0.12
+"""Share of people who are known by a nickname, if their given name has any."""
 GROWN_TWINS: Final = 0.006
 """Share of the people who are twins that live apart, each alone."""
 
 
 @dataclass(slots=True)
 class Named:
+    """Names of everybody; one entry a person in every array.
+
+    `origin` are indexes into `ORIGIN_NAMES`, `family_changed` days from 1970-01-01; texts are None
+    where there is no such name.
+    """
+
     origin: Codes
     given: Texts
     middle: Texts
@@ -40,7 +50,7 @@ class Named:
 
 
 def name_people(members: Members, random: Generator) -> Named:
-    """Names for everybody, and the family names they bore before."""
+    """Names for everybody, and the family names they bore before; in the order of `members`."""
     origin = _draw_origins(members, random)
     given = _draw_all_given(members, origin, random)
     named = Named(
@@ -277,6 +287,8 @@ def _change_others(named: Named, members: Members, random: Generator) -> None:
 
 def part_twins(members: Members, named: Named, random: Generator) -> None:
     """Makes twins of some people of one origin and age who live alone: grown up, and apart.
+
+    Changes entries of `members` and `named` in place.
 
     They share a birth date and a family name with somebody in another house.
     """

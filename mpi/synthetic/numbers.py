@@ -17,7 +17,10 @@ STEMS: Final = 1_000_000
 
 
 def usable_numbers() -> NDArray[np.int64]:
-    """Every valid number of the range in order, without 9999999999, which is a placeholder."""
+    """Every valid number of the range in order, without 9999999999, which is a placeholder.
+
+    One entry a number, of ten digits.
+    """
     stems = np.arange(FIRST_STEM, FIRST_STEM + STEMS, dtype=np.int64)
     check = check_digits(stems)
     numbers = (stems * 10 + check)[check < 10]
@@ -38,7 +41,7 @@ def check_digits(stems: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def draw_numbers(count: int, random: Generator) -> NDArray[np.int64]:
-    """Distinct numbers for `count` people, followed by all that are left over.
+    """Distinct numbers for `count` people, one entry each, followed by all that are left over.
 
     Raises:
         InvalidInput: If there are more people than numbers.

@@ -69,6 +69,7 @@ class Population:
     mobile: Texts
     mobile_before: Texts
     email: Texts
+    email_before: Texts
     title: Texts
     ethnic: Texts
     language: Texts
@@ -86,11 +87,12 @@ class Population:
 
     @property
     def people_count(self) -> int:
+        """How many people there are: the length of every array."""
         return len(self.birth)
 
 
 def kept_where(kept: Flags, column: Texts) -> Texts:
-    """The texts of a column where the flag is set, None elsewhere."""
+    """The texts of a column where the flag is set, None elsewhere; as long as both."""
     chosen = np.full(len(column), None, dtype=object)
     chosen[kept] = column[kept]
     return chosen

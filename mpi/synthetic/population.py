@@ -27,6 +27,7 @@ from mpi.synthetic.places import Dwellings, make_dwellings
 ERROR_SPREAD: Final = 0.9
 """Standard deviation of the logarithm of a person's error level: errors sit with a few."""
 CONTACT_SPREAD: Final = 0.5
+"""Standard deviation of the logarithm of how often a person is in contact with sources."""
 HOMELESS_SHARE: Final = 0.0026
 """Of the people; of the records .2 %, because many still show the address before."""
 UNSPECIFIED_SEX_SHARE: Final = 0.0012
@@ -43,6 +44,7 @@ def make_population(people: int, random: Generator) -> tuple[Population, Dwellin
 
     Args:
         people: How many, 1 to `mpi.limits.SYNTHETIC_PEOPLE_MAX`.
+        random: Decides everything.
 
     Raises:
         InvalidInput: If there are not enough NHS numbers.
@@ -90,6 +92,7 @@ def make_population(people: int, random: Generator) -> tuple[Population, Dwellin
         mobile=reached.mobile,
         mobile_before=reached.mobile_before,
         email=reached.email,
+        email_before=reached.email_before,
         title=reached.title,
         ethnic=reached.ethnic,
         language=reached.language,

@@ -47,6 +47,9 @@ def draw_records(
     """Everything that one source holds.
 
     Args:
+        spec: How the source behaves.
+        population: The people.
+        dwellings: Where they live or lived.
         odds: Factor of the profile on the odds of every error (1 normal, 5 stress).
         random: The source's own generator.
     """

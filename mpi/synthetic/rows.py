@@ -70,13 +70,22 @@ class Rows:
         self.is_error = [np.zeros(count, dtype=bool)]
 
     def copied(self, at: Integers) -> Columns:
-        """The live rows of these records, to be changed into other versions."""
+        """The live rows of these records, to be changed into other versions; one entry an index."""
         return {name: column[at].copy() for name, column in self.live_columns.items()}
 
     def add(
         self, at: Integers, columns: Columns, updated: Integers, *, order: int, is_error: bool
     ) -> None:
-        """One more row for each record; negative orders come before the live row."""
+        """One more row for each record.
+
+        Args:
+            at: Indexes of the records.
+            columns: One entry for each of them, as `copied` gives them.
+            updated: When the source says so: seconds from 1970-01-01.
+            order: Place among the rows of its record that became true in one second; the live one's
+                is 0.
+            is_error: The source calls the row entered in error.
+        """
         self.columns.append(columns)
         self.updated.append(updated)
         self.record.append(at)
@@ -113,7 +122,10 @@ class Rows:
 
 
 def restyle(columns: Columns, spec: SourceSpec) -> None:
-    """Capitals and no accents, as old systems keep them; each distinct text is folded once."""
+    """Capitals and no accents, as old systems keep them; each distinct text is folded once.
+
+    Changes the columns, one entry a row, in place.
+    """
     for name in STYLED:
         folded: dict[str | None, str | None] = {None: None}
         for text in set(columns[name].tolist()) - {None}:

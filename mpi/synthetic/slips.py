@@ -17,20 +17,24 @@ from mpi.synthetic.sources import error_rates
 
 
 class Slips:
-    """Draws and applies the errors of one source's records."""
+    """Draws and applies the errors of one source's records; arrays have one entry a record."""
 
     def __init__(self, level: Floats, random: Generator) -> None:
         self.level = level
         """Factor on the odds of each record's errors."""
         self.random = random
 
+    def apart(self) -> Slips:
+        """The same levels with a generator of its own: what it draws moves nothing else."""
+        return Slips(self.level, self.random.spawn(1)[0])
+
     def hit(self, group: str, kind: str, among: Flags | None = None) -> Integers:
-        """Indexes of the records that this error befalls.
+        """Indexes of the records that this error befalls, ascending.
 
         Args:
             group: Table of `errors.toml`, such as `birth`.
             kind: Error in that table.
-            among: Only these records, if given.
+            among: Only records whose flag is set, if given; one for each record.
         """
         share = chance(error_rates()[group][kind], self.level)
         if among is not None:
@@ -38,7 +42,13 @@ class Slips:
         return systematic_sample(share, self.random)
 
     def apply(self, column: Texts, at: Integers, slip: Slip) -> None:
-        """Changes the texts at these indexes; missing ones stay missing."""
+        """Changes the texts at these indexes in place; missing ones stay missing.
+
+        Args:
+            column: One text, or None, for each record.
+            at: Indexes into it.
+            slip: How a text goes wrong (see `mpi.synthetic.corruption`).
+        """
         kinds = self._spread(len(at)).tolist()
         places = self._spread(len(at)).tolist()
         column[at] = [
@@ -47,7 +57,14 @@ class Slips:
         ]
 
     def befall(self, column: Texts, group: str, kind: str, slip: Slip) -> Integers:
-        """Draws and applies one error; answers where it hit."""
+        """Draws and applies one error; answers where it hit.
+
+        Args:
+            column: One text, or None, for each record; changed in place.
+            group: See `hit`.
+            kind: See `hit`.
+            slip: See `apply`.
+        """
         at = self.hit(group, kind, column.astype(bool))
         self.apply(column, at, slip)
         return at
@@ -58,6 +75,6 @@ class Slips:
         return spread
 
     def pick(self, texts: Texts, count: int) -> Texts:
-        """`count` of these texts, equally likely."""
+        """`count` of these texts, equally likely and perhaps more than once; one entry each."""
         drawn: Texts = texts[self.random.integers(0, len(texts), count)]
         return drawn

@@ -21,7 +21,7 @@ from mpi.synthetic.slips import Slips
 from mpi.synthetic.sources import SourceSpec
 
 BABY_VERSIONS: Final = 0.3
-"""Named infants at the hospitals whose first version was still unnamed."""
+"""Share of named infants at the hospitals whose first version was still unnamed."""
 
 
 def add_earlier_versions(
@@ -33,7 +33,17 @@ def add_earlier_versions(
     behind: Integers,
     slips: Slips,
 ) -> None:
-    """What some records said before: the address and the name of that day."""
+    """What some records said before: the address and the name of that day; rows are added.
+
+    Args:
+        rows: Of the source; one more for each record that is chosen.
+        spec: How the source behaves.
+        population: The people.
+        dwellings: Where they live or lived.
+        holding: One entry a record.
+        behind: How many moves each record is behind: 0, 1 or 2.
+        slips: Of the source's records.
+    """
     age = holding.contact - population.birth[holding.who]
     chosen = (slips.random.random(len(age)) < spec.earlier_versions) & (age > 400)
     at = np.flatnonzero(chosen & ~holding.is_duplicate)
@@ -66,7 +76,16 @@ def add_first_names(
     unnamed: Flags,
     slips: Slips,
 ) -> None:
-    """Infants who were BABY in the first version and have a name in the live one."""
+    """Infants who were BABY in the first version and have a name in the live one; rows are added.
+
+    Args:
+        rows: Of the source; one more for each record that is chosen.
+        spec: How the source behaves.
+        population: The people.
+        holding: One entry a record.
+        unnamed: Flag of each record whose live row has no name either.
+        slips: Of the source's records.
+    """
     who = holding.who
     infant = EXTRACT_DAY - population.birth[who] < written_names.BABY_DAYS
     share = BABY_VERSIONS if spec.unnamed_babies > 0.1 else 0.0

@@ -25,6 +25,9 @@ def write_source(records: Records, folder: Path) -> tuple[int, int]:
 
     Returns:
         How many sound rows and how many malformed ones.
+
+    Raises:
+        OSError: If the folder cannot be written; `write_region` tells it as StorageUnavailable.
     """
     layout = records.spec.file
     cells = Cells(records, layout.get("codes", {}))

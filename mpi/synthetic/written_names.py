@@ -28,11 +28,16 @@ Columns = dict[str, Texts]
 def write_names(
     spec: SourceSpec, population: Population, holding: Holding, slips: Slips
 ) -> tuple[Columns, Flags]:
-    """Given, middle and family name, earlier ones where kept, and which are unnamed babies."""
+    """Given, middle and family name, earlier ones where kept, and which are unnamed babies.
+
+    Returns:
+        Columns of one text, or None, for each record of `holding`, and a flag for each.
+    """
     who = holding.who
     columns = _true_names(spec, population, holding, slips)
     given, family = columns["given"], columns["family"]
     _misname(columns, population.known_as[who], slips)
+    _miswrite_middles(columns["middle"], slips.apart())
     for kind, slip in (("slip", corruption.family_slip), ("compound", corruption.rewrite_compound)):
         slips.befall(family, "family", kind, slip)
     at = slips.hit("family", "another")
@@ -86,6 +91,17 @@ def _misname(columns: Columns, known_as: Texts, slips: Slips) -> None:
     given[at] = given[slips.random.integers(0, len(given), len(at))]
 
 
+def _miswrite_middles(middle: Texts, slips: Slips) -> None:
+    """What clerks ask for last: misspelt like forenames, shortened more often."""
+    slips.befall(middle, "middle", "slip", corruption.slip_of_key)
+    slips.befall(middle, "middle", "spelling", corruption.another_spelling)
+    at = slips.hit("middle", "another", middle.astype(bool))
+    middle[at] = middle[slips.random.integers(0, len(middle), len(at))]
+    has_several = np.array([" " in (text or "") for text in middle])
+    slips.apply(middle, slips.hit("middle", "first_only", has_several), corruption.first_word)
+    slips.befall(middle, "middle", "initial", corruption.initial)
+
+
 def _follow_other_customs(
     columns: Columns, population: Population, who: Integers, slips: Slips
 ) -> None:
@@ -117,7 +133,15 @@ def _leave_unnamed(
 def unname(
     columns: Columns, population: Population, who: Integers, at: Integers, slips: Slips
 ) -> None:
-    """Writes the records at these indexes as those of a newborn without a name."""
+    """Writes the records at these indexes as those of a newborn without a name.
+
+    Args:
+        columns: One text for each record; changed in place.
+        population: The people.
+        who: Index of each record's person.
+        at: Indexes of records.
+        slips: Decides how the source calls them.
+    """
     boys = slips.pick(np.array(MALE_INFANTS, dtype=object), len(at))
     girls = slips.pick(np.array(FEMALE_INFANTS, dtype=object), len(at))
     infant = np.where(population.sex[who[at]] == 1, girls, boys)

@@ -26,7 +26,16 @@ def write_nhs_numbers(
     """Number and status of each record, and which numbers are wrong in which way.
 
     Args:
+        spec: How the source behaves.
+        population: The people, with their true numbers.
+        holding: One entry a record.
         odds: Factor of the profile on the odds that a number is missing.
+        slips: Of the source's records.
+
+    Returns:
+        Columns and flags by kind of error, one entry for each record.
+
+    Source of the status codes: NHS Data Dictionary, NHS NUMBER STATUS INDICATOR CODE.
     """
     who = holding.who
     number = population.nhs_number[who].copy()

@@ -10,7 +10,7 @@ from mpi.synthetic import corruption
 from mpi.synthetic.days import iso_dates
 from mpi.synthetic.holders import Holding
 from mpi.synthetic.households import EXTRACT_DAY, Institution
-from mpi.synthetic.people import LONG_AGO, Integers, Population, Texts, kept_where
+from mpi.synthetic.people import LONG_AGO, Floats, Integers, Population, Texts, kept_where
 from mpi.synthetic.places import NO_FIXED_ABODE, Dwellings
 from mpi.synthetic.slips import Slips
 from mpi.synthetic.sources import SourceSpec
@@ -32,7 +32,8 @@ def write_places(
     """Address columns, previous address where kept, telephones and e-mail.
 
     Returns:
-        The columns, and how many moves each record is behind: 0, 1 or 2.
+        The columns, and how many moves each record is behind: 0, 1 or 2; one entry for each record
+        of `holding`.
     """
     who = holding.who
     behind = moves_behind(population, who, holding.address_known)
@@ -46,7 +47,13 @@ def write_places(
 
 
 def moves_behind(population: Population, who: Integers, known: Integers) -> Integers:
-    """How many of the last two moves came after the day up to which the source knows."""
+    """How many of the last two moves came after the day up to which the source knows.
+
+    Args:
+        population: The people.
+        who: Index of each record's person.
+        known: Day for each record, counted from 1970-01-01.
+    """
     behind = (population.moved[who] > known).astype(np.int64)
     behind += population.moved_earlier[who] > known
     return behind
@@ -55,7 +62,14 @@ def moves_behind(population: Population, who: Integers, known: Integers) -> Inte
 def place_of(
     population: Population, dwellings: Dwellings, who: Integers, behind: Integers
 ) -> Columns:
-    """The address columns of each person's home, or of the one or two before."""
+    """The address columns of each person's home, or of the one or two before.
+
+    Args:
+        population: The people.
+        dwellings: Where they live or lived.
+        who: Index of each record's person.
+        behind: 0, 1 or 2 for each record, as `moves_behind` gives it.
+    """
     dwelling = np.choose(
         behind, [population.home[who], population.home_before[who], population.home_earlier[who]]
     )
@@ -104,7 +118,7 @@ def _misplace(columns: Columns, spec: SourceSpec, slips: Slips) -> None:
 def _contacts(
     spec: SourceSpec, population: Population, holding: Holding, behind: Integers, slips: Slips
 ) -> Columns:
-    """Telephones age like addresses: the line is left behind, the mobile changed now and then."""
+    """Contacts age like addresses: the line is left behind, mobile and e-mail changed at times."""
     who = holding.who
     count = len(who)
     drawn = slips.random.random
@@ -114,12 +128,21 @@ def _contacts(
     changed = drawn(count) < np.minimum(0.6, 0.06 * years + 0.03)
     mobile = np.where(changed, population.mobile_before[who], population.mobile[who])
     mobile[drawn(count) >= spec.has["mobile"]] = None
-    email = kept_where(drawn(count) < spec.has["email"], population.email[who])
+    has_email = drawn(count) < spec.has["email"]
+    email = kept_where(has_email, _emails(population, who, years, slips.apart()))
     for column in (landline, mobile):
         style = drawn(count)
         for at in np.flatnonzero(column.astype(bool) & (style < 0.45)).tolist():
             column[at] = _restyled(column[at], style[at])
     return {"landline": landline, "mobile": mobile, "email": email}
+
+
+def _emails(population: Population, who: Integers, years: Floats, slips: Slips) -> Texts:
+    """Today's or the one before, now and then with a slip in the mailbox."""
+    changed = slips.random.random(len(who)) < np.minimum(0.5, 0.05 * years + 0.02)
+    email = np.where(changed, population.email_before[who], population.email[who])
+    slips.befall(email, "email", "slip", corruption.mailbox_slip)
+    return email
 
 
 def _restyled(number: str, style: float) -> str:

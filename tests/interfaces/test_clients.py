@@ -12,9 +12,12 @@ from mpi.cli import main
 from mpi.cli.server import check_exposure
 from mpi.clock import SystemClock
 from mpi.errors import InvalidSettings
+from mpi.logs import person_reference
+from mpi.services.log_key import LOG_KEY_FILE, read_log_key
 from mpi.services.signing_keys import KEYS_FILE, create_keys, open_keys
 from mpi.services.tokens import LOCAL_ISSUER, Tokens
 from mpi.settings import Settings
+from tests.small_region import person_id
 
 
 @pytest.fixture
@@ -114,6 +117,19 @@ def test_what_breaks_a_rule_is_refused_in_one_sentence(run, tmp_path, words, sta
     assert (ended, out, err.count("\n")) == (status, "", 1)
 
 
+def test_a_client_s_keys_are_exchanged(run, tmp_path):
+    run("init")
+    given = ["--role", "view", "--organisation", "RBD", "--jwks", jwks(tmp_path)]
+    assert run("client", "add", "portal", *given)[0] == 0
+    key = ECKey.generate_key("P-384", {"kid": "k2"}, private=True)
+    new = tmp_path / "new.json"
+    new.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
+    assert run("client", "keys", "portal", "--jwks", str(new))[0] == 0
+    (told,) = json.loads(run("client", "list", "--json")[1])
+    assert (told["key_ids"], told["roles"]) == (["k2"], ["view"])
+    assert run("client", "keys", "nobody", "--jwks", str(new))[0] == 3
+
+
 def test_without_keys_there_is_no_token(run, tmp_path):
     run("store", "init")
     status, _, err = run("token", "--role", "view", "--organisation", "RBD")
@@ -124,6 +140,20 @@ def test_keys_that_others_may_read_are_not_used(run, tmp_path):
     run("init")
     (tmp_path / "mpi.sqlite3.keys" / KEYS_FILE).chmod(0o644)
     assert "owner alone" in run("token", "--role", "view", "--organisation", "RBD")[2]
+
+
+def test_an_auditor_learns_what_the_log_calls_a_person(run, tmp_path):
+    run("init")
+    person, keys = str(person_id(1)), tmp_path / "mpi.sqlite3.keys"
+    status, told, _ = run("audit", "reference", person, "--month", "2026-11")
+    expected = person_reference(person, month="2026-11", secret=read_log_key(keys))
+    assert (status, told.strip()) == (0, expected)
+    trail = json.loads(run("audit", "verify", "--json")[1])
+    assert trail["events"] == 1
+    assert run("audit", "reference", person, "--month", "2026-13")[0] == 2
+    assert run("keys", "replace-log-key")[0] == 0
+    assert run("audit", "reference", person, "--month", "2026-11")[1].strip() != expected
+    assert (keys / LOG_KEY_FILE).stat().st_mode & 0o777 == 0o600
 
 
 TLS = {"tls_certificate": Path("c.pem"), "tls_key": Path("k.pem")}

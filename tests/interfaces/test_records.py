@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -232,3 +233,16 @@ def _limit_pages(api: LiveApi, pages: int) -> None:
     for connection in opened:
         connection.cursor().execute(f"PRAGMA max_page_count={pages}")
         connection.close()
+
+
+def test_what_looks_like_a_statement_of_sql_is_a_text(api: LiveApi) -> None:
+    name = "'); DROP TABLE person; --"
+    told = somebody(given_name=name, address="1' OR '1'='1", town='";SELECT 1')
+    api.put(f"gp/{quote(name)}", told)
+    kept = api.get(f"sources/gp/records/{quote(name)}")["content"]
+    assert {field: kept[field] for field in ("given_name", "address", "town")} == {
+        field: told[field] for field in ("given_name", "address", "town")
+    }
+    asked = {field: told[field] for field in ("given_name", "family_name", "date_of_birth")}
+    assert api.post("resolve", {"demographics": asked | {"address": told["address"]}})
+    assert api.post("resolve", {"record": f"gp:{name}"})["persons"]

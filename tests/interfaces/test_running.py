@@ -31,10 +31,13 @@ from mpi.services.figures import figures
 from mpi.storage.engine import Store
 from mpi.storage.unit_of_work import BULK_LOCK, reading, writing
 from tests.callers import headers_of
+from tests.live_api import LiveApi, live_api, somebody
 from tests.serving import serving
 from tests.small_region import ADA, LOADED_AT, fill, person_id, spec_index
 
-DASHBOARD = Path(__file__).parents[2] / "docs" / "operating" / "grafana-dashboard.json"
+OPERATING = Path(__file__).parents[2] / "docs" / "operating"
+DASHBOARD = OPERATING / "grafana-dashboard.json"
+MONITOR = OPERATING / "monitor.md"
 LATER = LOADED_AT + timedelta(hours=2)
 
 
@@ -102,6 +105,76 @@ def test_the_dashboard_asks_for_figures_that_exist(client: TestClient) -> None:
     told = client.get("/metrics").text
     assert shown
     assert not {name for name in shown if not re.search(rf"^(# TYPE )?{name}\b", told, re.M)}
+
+
+def test_every_figure_is_explained_and_shown(client: TestClient) -> None:
+    served = set(
+        re.findall(r"^# TYPE (mpi_\w+) (?:gauge|histogram)", client.get("/metrics").text, re.M)
+    )
+    served |= {"mpi_requests_total", "mpi_registrations_total", "mpi_look_ups_total"}
+    served -= {name for name in served if name.endswith(("_created", "_last_sequence"))}
+    explained = set(re.findall(r"`(mpi_[a-z_]+)`", MONITOR.read_text("utf-8")))
+    shown = set(re.findall(r"\bmpi_[a-z_]+", DASHBOARD.read_text("utf-8")))
+    assert served == explained
+    assert served == {name.removesuffix("_bucket") for name in shown}
+
+
+def test_what_became_of_statements_and_questions_is_counted(store: Store) -> None:
+    with live_api(store) as api:
+        here = TestClient(api.client.app, client=("127.0.0.1", 1))
+        before = here.get("/metrics").text
+        told = somebody()
+        api.put("gp/1", told)
+        api.put("gp/1", told)
+        api.post("records:batch", {"records": [{"source": "gp"}]})
+        api.post("resolve", {"nhs_number": "9990000018"})
+        person = api.post("resolve", {"record": "gp:1"})["persons"][0]["person_id"]
+        api.post("resolve", {"person_id": person})
+        after = here.get("/metrics").text
+    assert counted(before, after, "registrations") == {"new": 1, "unchanged": 1, "refused": 1}
+    assert counted(before, after, "look_ups") == {"nobody": 1, "by_id": 2}
+
+
+def counted(before: str, after: str, name: str) -> dict[str, float]:
+    """What a counter rose by, for each outcome."""
+    found = re.compile(rf'^mpi_{name}_total{{outcome="(\w+)"}} (\S+)$', re.MULTILINE)
+    then = {outcome: float(value) for outcome, value in found.findall(before)}
+    now = {outcome: float(value) for outcome, value in found.findall(after)}
+    risen = {outcome: value - then.get(outcome, 0) for outcome, value in now.items()}
+    return {outcome: rise for outcome, rise in risen.items() if rise}
+
+
+def test_the_log_calls_a_person_by_a_reference_and_no_id_is_in_it(store: Store) -> None:
+    stream, secret = io.StringIO(), b"secret of a test"
+    kept = logs._LOGGER.handlers[:]
+    logs.configure_logs(stream=stream, level="debug", secret=secret)
+    try:
+        with live_api(store) as api:
+            for source in ("gp", "poole"):
+                api.put(f"{source}/1", somebody(family_name="Okafor-Lisle"))
+            person = api.post("resolve", {"record": "gp:1"})["persons"][0]["person_id"]
+            api.post(f"persons/{person}:merge", merge_of(api))
+            for path in (f"persons/{person}", f"persons/{person}/history", "changes"):
+                api.get(path)
+            api.refusal("GET", f"persons/{person[:-1]}?", None)
+    finally:
+        logs._LOGGER.handlers[:], logs._LOGGER.propagate = kept, True
+    with reading(store) as unit:
+        ids = set(unit.connection.execute(sa.text("SELECT id FROM person")).scalars())
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    registered = [line for line in lines if line["event"] == "record_registered"]
+    month = registered[0]["at"][:7]
+    assert len(ids) == 2
+    assert registered[0]["person_ref"] == logs.person_reference(person, month=month, secret=secret)
+    assert not [each for each in ids if each in stream.getvalue()]
+    assert registered[0]["request_id"] in {
+        line["request_id"] for line in lines if line["event"] == "request_answered"
+    }
+
+
+def merge_of(api: LiveApi) -> dict[str, str]:
+    other = api.post("resolve", {"record": "poole:1"})["persons"][0]["person_id"]
+    return {"person_id": other, "reason": "One person."}
 
 
 def test_a_client_that_asks_too_often_is_told_to_wait(service: Service) -> None:

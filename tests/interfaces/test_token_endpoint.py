@@ -105,6 +105,19 @@ def test_a_token_can_be_asked_for_fewer_roles(client: TestClient) -> None:
         assert refused.json()["error"] == "invalid_scope"
 
 
+def test_a_token_that_was_given_is_in_the_trail(client: TestClient, service: Service) -> None:
+    query = sa.text("SELECT actor, detail FROM audit_event WHERE action = 'issue_token'")
+    with reading(service.store) as unit:
+        before = len(unit.rows(query))
+    signed = assertion()
+    assert ask(client, signed).status_code == 200
+    with reading(service.store) as unit:
+        rows = unit.rows(query)
+    assert len(rows) == before + 1
+    assert rows[-1].actor == "portal"
+    assert signed not in str(rows)
+
+
 def test_an_assertion_serves_once_whichever_worker_it_goes_to(
     client: TestClient, service: Service
 ) -> None:

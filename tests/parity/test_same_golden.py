@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from mpi.batch.bulk_tables import make_table
 from mpi.batch.golden import CURRENT_SQL, golden_rows
-from mpi.domain.demographics import Demographics, PreviousAddress, PreviousName, RelatedPerson
+from mpi.domain.demographics import (
+    TEXT_FIELDS,
+    Demographics,
+    PreviousAddress,
+    PreviousName,
+    RelatedPerson,
+)
 from mpi.domain.golden import CurrentRecord, survivorship
 from mpi.domain.identifiers import RecordKey
 from mpi.domain.records import content_digest, content_json, demographics_to_dict
@@ -92,9 +98,21 @@ def by_columns(drawn, trust):
         "local_id": [key.local_id for _, key, *_ in drawn],
     }
     make_table(connection, "record_number", pa.table(keys))
-    connection.execute(CURRENT_SQL)
-    rows = golden_rows(connection.sql("from current").to_arrow_table(), trust).to_pylist()
+    rows = golden_rows(
+        connection.sql(CURRENT_SQL).to_arrow_table(), trust, uninformative(drawn)
+    ).to_pylist()
     return {row["person_id"]: (row["golden"], row["golden_digest"]) for row in rows}
+
+
+def uninformative(drawn):
+    return {
+        name: {
+            text
+            for _, _, told, _ in drawn
+            if (text := getattr(told, name)) and not is_informative(name, text)
+        }
+        for name in TEXT_FIELDS
+    }
 
 
 def one_by_one(drawn, trust):

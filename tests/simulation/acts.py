@@ -3,9 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from mpi.batch.progress import SilentProgress
+from mpi.batch.release import put_in_force
+from mpi.config import Settings
 from mpi.domain.records import VersionVerdict
 from mpi.errors import Conflict, InvalidInput, NotFound
 from mpi.services.cause import Cause
+from mpi.services.linkage_index import compile_linkage_index
 from mpi.services.review import AnsweredTask, claim_task, note_task, park_task, release_task
 from mpi.services.state_number import (
     NumberStatement,
@@ -13,7 +17,9 @@ from mpi.services.state_number import (
     retract_number,
     state_number,
 )
+from mpi.storage.releases import read_release
 from mpi.storage.unit_of_work import writing
+from tests.live_index import SOURCES as SOURCE_SYSTEMS
 from tests.live_index import STEWARD, parse_record_key
 from tests.simulation.people import NUMBERS, SOURCES, some_texts
 
@@ -26,6 +32,8 @@ class Acts:
 
     live: object
     random: object
+    releases: list = field(default_factory=list)
+    """Folders of model releases that take turns."""
     records_max: int = 9
     prefix: str = ""
     said: list = field(default_factory=list)
@@ -176,6 +184,21 @@ class Acts:
     def _cause(self, steward, at):
         return Cause(actor=steward, purpose="test", reason="noted", at=at, model=1)
 
+    def release(self):
+        """Another model release comes into force; those who use the index start again."""
+        if not self.releases:
+            return
+        url = self.live.store.engine.url.render_as_string(hide_password=False)
+        folder = next(each for each in self.releases if not self._is_in_force(each))
+        settings = Settings(database_url=url, release_folder=folder, workers_count=1)
+        self.live.close()
+        put_in_force(settings, folder, progress=SilentProgress(), clock=self.live.clock)
+        self.live.index = compile_linkage_index(read_release(folder), SOURCE_SYSTEMS)
+        self.live.__post_init__()
+
+    def _is_in_force(self, folder):
+        return read_release(folder).digest == self.live.index.model.digest
+
     def wait(self):
         self.live.clock.at += timedelta(minutes=self.random.choice((0, 1, 20)))
 
@@ -183,9 +206,9 @@ class Acts:
 WEIGHTS = {
     "say": 10, "move": 3, "mark_in_error": 1, "retry": 2, "delete": 2, "merge": 2, "unmerge": 2,
     "decide": 5, "judge": 2, "retract": 3, "state_number": 1,
-    "take_number_back": 1, "work_on_a_task": 2, "wait": 1,
+    "take_number_back": 1, "work_on_a_task": 2, "wait": 1, "release": 0.2,
 }  # fmt: skip
-"""How often each act is drawn."""
+"""How often each act is drawn; a release takes a second."""
 REFUSALS = (Conflict, InvalidInput, NotFound)
 
 

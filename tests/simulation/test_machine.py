@@ -17,8 +17,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from mpi.services.linkage_index import compile_linkage_index
 from mpi.storage.engine import open_store
-from tests.live_index import LiveIndex
+from mpi.storage.releases import read_release
+from tests.live_index import SOURCES, LiveIndex
 from tests.simulation.acts import Acts, is_refused
 from tests.simulation.invariants import Watch
 
@@ -40,11 +42,12 @@ def act(name):
 class Index(RuleBasedStateMachine):
     """One index from its first record on."""
 
-    def __init__(self, url, index):
+    def __init__(self, url, releases):
         super().__init__()
-        self.url, self.index = url, index
+        self.url = url
+        index = compile_linkage_index(read_release(releases[0]), SOURCES)
         self.live = LiveIndex(open_store(url), index)
-        self.acts = Acts(self.live, None, records_max=5)
+        self.acts = Acts(self.live, None, releases, records_max=5)
         self.watch = Watch(self.live)
 
     say, say_more = act("say"), act("say")
@@ -53,6 +56,7 @@ class Index(RuleBasedStateMachine):
     decide, judge, retract = act("decide"), act("judge"), act("retract")
     state_number, take_number_back = act("state_number"), act("take_number_back")
     work_on_a_task, wait = act("work_on_a_task"), act("wait")
+    release = precondition(lambda self: self.acts.said)(act("release"))
 
     @precondition(lambda self: self.acts.said)
     @rule()
@@ -77,9 +81,9 @@ class Index(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_every_promise_holds_whatever_is_done(kind, new_database, index):
+def test_every_promise_holds_whatever_is_done(kind, new_database, releases):
     run_state_machine_as_test(
-        lambda: Index(new_database(kind), index),
+        lambda: Index(new_database(kind), releases),
         settings=settings(
             max_examples=EXAMPLES if kind == "sqlite" else max(2, EXAMPLES // 4),
             stateful_step_count=STEPS,

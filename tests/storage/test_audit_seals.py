@@ -33,6 +33,7 @@ from mpi.services.who_saw import who_saw
 from mpi.storage.audit import AuditEvent, add_audit_events
 from mpi.storage.engine import Store
 from mpi.storage.unit_of_work import reading, writing
+from mpi.storage.writer import Writer
 from tests.small_region import fill, person_id, spec_index
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -261,13 +262,14 @@ RECIPIENT = Recipient(actor="portal", purpose="TREAT", organisation="RBD", reque
 
 
 def test_who_saw_follows_the_records_through_a_merge_and_a_split(store: Store) -> None:
+    writer = Writer(store)
     index = spec_index()
     fill(store, index)
 
     def look(number: int, request: str) -> None:
         told = Recipient(actor="portal", purpose="TREAT", request_id=request)
         ask(
-            store,
+            writer,
             lambda unit: resolve_by_person_id(unit, index, person_id(number)),
             action="read_person",
             recipient=told,
@@ -282,6 +284,7 @@ def test_who_saw_follows_the_records_through_a_merge_and_a_split(store: Store) -
     look(2, "parted")
     assert requests(store, 2) == {"parted", "merged", "before"}
     assert requests(store, 3) == {"merged"}
+    writer.close()
 
 
 def requests(store: Store, number: int) -> set[str | None]:

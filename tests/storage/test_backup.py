@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from mpi.cli import main
 from mpi.clock import FixedClock
 from mpi.errors import Conflict, InvalidInput, MpiError
-from mpi.services.audit_seal import seal_audit, verify_audit
+from mpi.services.audit_seal import copy_roots, seal_audit, verify_audit
 from mpi.storage.audit import AuditEvent, add_audit_events
 from mpi.storage.backup import back_up, content_digests, restore
 from mpi.storage.engine import Store, open_store
+from mpi.storage.rights import grant_rights
 from mpi.storage.unit_of_work import writing
 from tests.conftest import DATABASES
 from tests.databases import PostgresqlServer
+from tests.serving import run_command
+from tests.small_load import ADA, RELEASE, Installation, said, write_feed, write_mappings
 from tests.small_region import fill, spec_index
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -141,15 +143,83 @@ def test_a_backup_never_overwrites(store: Store, tmp_path: Path) -> None:
     assert (tmp_path / "copy").read_text() == "precious"
 
 
+@pytest.mark.parametrize("kind", DATABASES)
 def test_the_commands_do_the_drill(
-    new_database: Callable[[str], str],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    kind: str, new_database: Callable[[str], str], empty_url: Callable[[str], str], tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("MPI_DATABASE_URL", new_database("sqlite"))
-    copy, url = str(tmp_path / "copy"), f"sqlite:///{tmp_path / 'new.sqlite3'}"
-    assert main.exit_status(["backup", copy]) == 0
-    assert main.exit_status(["restore", copy, "--database-url", url]) == 0
-    assert main.exit_status(["audit", "verify", "--database-url", url]) == 0
-    assert "whole" in capsys.readouterr().out
+    """As docs/operating/backup.md has it, with a store that went on after the backup."""
+    url, copied = new_database(kind), empty_url(kind)
+    settings = drilled(url, tmp_path)
+    copy = str(tmp_path / "copy")
+    run_command(settings, "audit", "seal")
+    store = open_store(url)
+    before = content_digests(store)
+    run_command(settings, "backup", copy)
+    note(store, 5)
+    store.close()
+    run_command(settings, "audit", "seal")
+    restored = {"MPI_DATABASE_URL": copied}
+    run_command(settings | restored, "restore", copy)
+    store = open_store(copied)
+    assert content_digests(store) == before
+    store.close()
+    assert "whole" in run_command(settings | restored, "audit", "verify", "--restored")
+    assert "No differences" in run_command(settings | restored, "verify")
+    assert "whole" in run_command(settings, "audit", "verify")
+
+
+def drilled(url: str, folder: Path) -> dict[str, str]:
+    """The settings of an installation with linked records and a copy of its roots."""
+    sources = write_mappings(folder / "sources")
+    installation = Installation(url, sources_folder=sources)
+    installation.load(write_feed(folder / "feeds", "clinic", [said("1", "2021-01-01", ADA)]))
+    installation.load(write_feed(folder / "more", "ward", [said("2", "2022-01-01", ADA)]))
+    return {
+        "MPI_DATABASE_URL": url,
+        "MPI_SOURCES_FOLDER": str(sources),
+        "MPI_RELEASE_FOLDER": str(RELEASE),
+        "MPI_AUDIT_ROOTS_FILE": str(folder / "roots.jsonl"),
+    }
+
+
+def test_a_restored_trail_that_was_changed_or_cut_is_found(
+    new_database: Callable[[str], str], tmp_path: Path
+) -> None:
+    store, roots = open_store(new_database("sqlite")), tmp_path / "roots.jsonl"
+    for _ in range(3):
+        note(store, 1)
+        seal_audit(store, clock=FixedClock(NOW))
+    copy_roots(store, roots)
+    lines = roots.read_text().splitlines()
+    back_up(store, tmp_path / "copy")
+    later = lines[-1].replace('"seal": 3', '"seal": 4')
+    roots.write_text("\n".join([*lines, later]) + "\n")
+    assert verify_audit(store, roots).findings_count == 1
+    assert verify_audit(store, roots, is_restored=True).findings_count == 0
+    roots.write_text("\n".join([lines[0], later.replace('"seal": 4', '"seal": 2')]) + "\n")
+    assert verify_audit(store, roots, is_restored=True).findings_count == 1
+    store.close()
+
+
+def test_the_servers_own_role_may_back_up_and_no_more(
+    postgresql: PostgresqlServer, empty_url: Callable[[str], str], tmp_path: Path
+) -> None:
+    owner = open_store(postgresql.create_database())
+    fill(owner, spec_index())
+    with writing(owner) as unit:
+        unit.connection.execute(sa.text("CREATE ROLE mpi_backed_up LOGIN"))
+    grant_rights(owner, "mpi_backed_up")
+    try:
+        url = owner.engine.url.set(username="mpi_backed_up").render_as_string()
+        server = open_store(url)
+        back_up(server, tmp_path / "copy")
+        server.close()
+        restored_url = empty_url("postgresql")
+        restore(tmp_path / "copy", restored_url)
+        restored = open_store(restored_url)
+        assert content_digests(restored) == content_digests(owner)
+        restored.close()
+    finally:
+        with writing(owner) as unit:
+            unit.connection.execute(sa.text("DROP OWNED BY mpi_backed_up; DROP ROLE mpi_backed_up"))
+        owner.close()

@@ -31,7 +31,11 @@ def installation(request, new_database, tmp_path_factory):
     manifest = write_region(generate(people=PEOPLE, seed=41, profile="stress"), folder)
     loaded = Installation(new_database(request.param))
     loaded.folder, loaded.manifest = folder, manifest["sources"]
-    loaded.report = loaded.load(folder)
+    # In pieces, as a region is too long to be scored and settled in one.
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("mpi.batch.edges.PAIRS_AT_ONCE", 400)
+        patched.setattr("mpi.batch.golden.PERSONS_AT_ONCE", 30)
+        loaded.report = loaded.load(folder)
     return loaded
 
 

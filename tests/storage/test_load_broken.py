@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from mpi.batch.engines import SPILL_PREFIX
 from mpi.batch.progress import SilentProgress
 from mpi.batch.work_folder import work_folder
 from mpi.cli import main
@@ -194,6 +195,15 @@ def test_two_loads_of_one_folder_do_not_run_at_once(tmp_path):
             pass
         with work_folder(tmp_path, [], model_digest="1"):
             assert work.is_dir()
+
+
+def test_what_a_killed_load_could_not_hold_in_memory_does_not_stay(tmp_path):
+    with work_folder(tmp_path, [], model_digest="0") as work:
+        spilt = work / f"{SPILL_PREFIX}left"
+    spilt.mkdir(parents=True)
+    with work_folder(tmp_path, [], model_digest="0"):
+        assert work.is_dir()
+        assert not spilt.exists()
 
 
 def run_load(installation, folder, monkeypatch, capsys):

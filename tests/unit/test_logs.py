@@ -54,3 +54,20 @@ def test_messages_of_other_code_are_not_repeated(lines):
     logs._LOGGER.warning("statement failed for %s", "CANARY")
     assert lines()[0]["event"] == "foreign_message_dropped"
     assert "CANARY" not in str(lines())
+
+
+def test_a_person_is_a_reference_in_the_log(lines):
+    for person in ("P1", "P1", "P2", None):
+        logs.info("record_registered", person_id=person)
+    references = [line.get("person_ref") for line in lines()]
+    assert references[0] == references[1] != references[2]
+    assert references[3] is None
+    assert not any("person_id" in line or "P1" in str(line) for line in lines())
+
+
+def test_a_reference_is_good_for_a_month_and_a_secret():
+    given = {"month": "2026-11", "secret": b"one"}
+    told = logs.person_reference("P1", **given)
+    assert told == logs.person_reference("P1", **given)
+    assert told != logs.person_reference("P1", **given | {"month": "2026-12"})
+    assert told != logs.person_reference("P1", **given | {"secret": b"another"})

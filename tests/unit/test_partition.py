@@ -300,6 +300,14 @@ def test_a_same_decision_across_a_different_one_is_skipped_and_asked_about():
     assert question.type is TaskType.CONTRADICTING_DECISIONS
 
 
+def test_sides_that_share_a_group_ask_about_every_record_once():
+    records = {1: known(), 2: known(), 3: known()}
+    decisions = [same({1}, {2}), different({1}, {3}, 2), same({1}, {2, 3}, 3)]
+    (question,) = partition(records, [], decisions, RULES).questions
+    assert question.type is TaskType.CONTRADICTING_DECISIONS
+    assert (question.left, question.right) == (frozenset({1, 2}), frozenset({3}))
+
+
 def test_what_a_steward_kept_apart_is_not_asked_again():
     records = {1: known("ADA"), 2: known("ADA")}
     assert partition(records, [Edge(1, 2, 30.0)], [different({1}, {2})], RULES).questions == []

@@ -179,6 +179,23 @@ def test_stress_has_more_of_every_error() -> None:
         assert stress.hard_cases[case].mean() > 2.5 * share
 
 
+def test_middle_names_and_e_mails_go_wrong_as_other_fields_do(region: Region) -> None:
+    people, shares = region.population, {}
+    for column, truth in (("middle", people.middle), ("email", people.email)):
+        told = [
+            (text, truth[owner])
+            for source in ("gp", "dorset-county", "dorset-council")
+            for records in [region.records(source)]
+            for text, owner in zip(
+                records.columns[column][records.live], records.owner, strict=True
+            )
+            if text and truth[owner]
+        ]
+        shares[column] = sum(one.upper() != other.upper() for one, other in told) / len(told)
+    assert 0.02 < shares["middle"] < 0.15
+    assert 0.02 < shares["email"] < 0.30
+
+
 def test_errors_gather_in_a_few_people() -> None:
     """Were errors independent, those of two sources would meet in a person as chance has it."""
     region = generate(people=20_000, seed=11, profile="stress")

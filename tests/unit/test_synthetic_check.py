@@ -1,4 +1,4 @@
-"""The region shows the published figures: data-quality.md, sections 1 and 2."""
+"""The region shows the published figures of differing and missing fields."""
 
 from __future__ import annotations
 
