@@ -20,6 +20,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.pq import ExecStatus, TransactionStatus
 
 from mpi.errors import InvalidSettings, StorageUnavailable, WrongSchema
 from mpi.limits import STATEMENT_TIMEOUT_S
@@ -38,8 +39,8 @@ POOL_CONNECTIONS_MAX: Final = 40
 CACHE_KIB: Final = 65_536
 """Pages of a SQLite file that each connection may keep in memory."""
 STATEMENTS_KEPT: Final = 512
-"""Of a SQLite connection: each length of list is a statement of its own, and one that is forgotten
-is parsed again at the price of several look-ups."""
+"""Of one connection. On SQLite each length of list makes another statement, on PostgreSQL each type
+of number in it; one that is forgotten is parsed again at the price of several look-ups."""
 MAPPED_BYTES: Final = 1 << 36
 """How much of a SQLite file may be read through memory instead of by calls; only addresses."""
 CHECKPOINT_PAGES: Final = 16_384
@@ -225,6 +226,7 @@ def _engine(url: sa.URL) -> sa.Engine:
         max_overflow=0,
         connect_args={"options": options, "connect_timeout": CONNECT_TIMEOUT_S},
     )
+    sa.event.listen(engine, "do_connect", _connect_postgresql)
     sa.event.listen(engine, "checkin", _note_rest)
     sa.event.listen(engine, "checkout", partial(_require_alive, engine.dialect))
     return engine
@@ -245,6 +247,31 @@ def _require_alive(dialect: sa.Dialect, driver: Any, record: Any, _proxy: object
         dialect.do_ping(driver)
     except psycopg.Error as error:
         raise sa.exc.InvalidatePoolError from error
+
+
+_IN_TRANSACTION: Final = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+
+
+class _KeepingConnection(psycopg.Connection[Any]):
+    """Keeps its prepared statements when a transaction is undone.
+
+    The driver forgets them all then, in case tables were made in it and will be made again; ours
+    never are. A refused request, or two writers who met, would else have every statement parsed
+    and planned again. Source: psycopg's documentation, "Prepared statements".
+    """
+
+    def rollback(self) -> None:
+        is_in_transaction = self.pgconn.transaction_status in _IN_TRANSACTION
+        if not is_in_transaction or self.pgconn.exec_(b"ROLLBACK").status != ExecStatus.COMMAND_OK:
+            super().rollback()
+
+
+def _connect_postgresql(
+    _dialect: object, _record: object, given: list[Any], named: dict[str, Any]
+) -> psycopg.Connection[Any]:
+    connection = _KeepingConnection.connect(*given, **named)
+    connection.prepared_max = STATEMENTS_KEPT
+    return connection
 
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:

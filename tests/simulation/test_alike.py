@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from mpi.services.linkage_index import LinkageIndex
+from mpi.services.linkage_index import LinkageIndex, compile_linkage_index
 from mpi.services.world import SOME_RECORDS
 from mpi.storage.engine import open_store
-from tests.live_index import LiveIndex
+from mpi.storage.releases import read_release
+from tests.live_index import SOURCES, LiveIndex
 from tests.simulation.invariants import Watch
 from tests.simulation.test_sequences import run
 from tests.small_region import ADA
@@ -43,8 +45,9 @@ def test_what_happens_among_many_alike_is_what_happens_among_few(
 
 
 def test_every_promise_holds_where_edges_are_read_in_part(
-    new_database: Callable[[str], str], index: LinkageIndex, monkeypatch: pytest.MonkeyPatch
+    new_database: Callable[[str], str], releases: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mpi.services.world.SOME_RECORDS", 1)
+    index = compile_linkage_index(read_release(releases[0]), SOURCES)
     for seed in range(6):
-        run(LiveIndex(open_store(new_database("sqlite")), index), seed)
+        run(LiveIndex(open_store(new_database("sqlite")), index), releases, seed)

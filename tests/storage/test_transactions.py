@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,9 +17,10 @@ import sqlalchemy as sa
 
 from mpi.errors import Conflict, StorageUnavailable
 from mpi.storage.bulk import bulk_transaction, bulk_write, read_table
-from mpi.storage.engine import Store
+from mpi.storage.engine import Store, open_store
+from mpi.storage.models import find_release_in_force
 from mpi.storage.tables import source_record, source_system
-from mpi.storage.unit_of_work import reading, writing
+from mpi.storage.unit_of_work import UnitOfWork, reading, writing
 
 DYING_LOAD = """
 import os, signal, sys
@@ -152,3 +155,23 @@ def test_a_store_that_is_away_is_reported(store: Store, tmp_path: Path) -> None:
     path.mkdir()
     with pytest.raises(StorageUnavailable, match="cannot be opened"), reading(store):
         pass
+
+
+def test_what_was_prepared_on_postgresql_outlives_what_is_undone(
+    new_database: Callable[[str], str],
+) -> None:
+    store = open_store(new_database("postgresql"))
+
+    def prepared(unit: UnitOfWork) -> int:
+        rows = unit.driver_rows("SELECT count(*) FROM pg_prepared_statements", {})
+        return int(rows[0][0])
+
+    for _ in range(10):
+        with reading(store) as unit:
+            find_release_in_force(unit)
+    with suppress(ZeroDivisionError), writing(store) as unit:
+        before = prepared(unit)
+        raise ZeroDivisionError
+    with reading(store) as unit:
+        assert prepared(unit) >= before > 0
+    store.close()
