@@ -23,7 +23,7 @@ from mpi.services.restate import record_keys
 from mpi.services.review import AnsweredTask, answer_task, require_answerable
 from mpi.services.sendable import require_plain
 from mpi.services.world import World
-from mpi.standardise.numbers import standardise_nhs_number
+from mpi.standardise.numbers import stated_nhs_number
 from mpi.storage.decisions import add_decision
 from mpi.storage.graph import survivors_of
 from mpi.storage.links import list_links
@@ -206,7 +206,7 @@ def _successions(proposal: Proposal) -> dict[str, str]:
     """Number -> successor, standardised. Raises InvalidInput if one is no NHS number."""
     found = {}
     for old, new in proposal.supersedes.items():
-        number, successor = standardise_nhs_number(old), standardise_nhs_number(new)
+        number, successor = stated_nhs_number(old), stated_nhs_number(new)
         if number is None or successor is None or number == successor:
             raise InvalidInput("supersedes: must name two valid, different NHS numbers")
         found[number] = successor

@@ -22,7 +22,7 @@ from mpi.linkage.explain import explain
 from mpi.linkage.vetoes import find_groups_veto
 from mpi.services.answers import Answer, Evidence, Grade, PersonAnswer
 from mpi.services.linkage_index import LinkageIndex, compared_question
-from mpi.standardise.numbers import standardise_nhs_number
+from mpi.standardise.numbers import stated_nhs_number
 from mpi.storage.graph import list_crowded, list_holders_of_keys
 from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.persons import (
@@ -59,7 +59,7 @@ def resolve_by_nhs_number(unit: UnitOfWork, index: LinkageIndex, nhs_number: str
     Raises:
         InvalidIdentifier: If it is no NHS number.
     """
-    number = standardise_nhs_number(nhs_number)
+    number = stated_nhs_number(nhs_number)
     if number is None:
         raise InvalidIdentifier("nhs_number: must be ten digits with a valid check digit")
     trust = number_trust_for(unit, index.model.number_trust, number)

@@ -16,7 +16,7 @@ from mpi.services.decided import Decided, decided_as, run_act
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.restate import record_keys
-from mpi.standardise.numbers import standardise_nhs_number
+from mpi.standardise.numbers import stated_nhs_number
 from mpi.storage.locks import Locks
 from mpi.storage.number_statuses import (
     StatedNumber,
@@ -142,7 +142,7 @@ def checked_number(text: str, field: str) -> str:
     Raises:
         InvalidInput: If it is none; the sentence names `field`.
     """
-    number = standardise_nhs_number(text)
+    number = stated_nhs_number(text)
     if number is None:
         raise InvalidInput(f"{field}: must be ten digits with a valid check digit")
     return number

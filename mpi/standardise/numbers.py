@@ -26,6 +26,7 @@ _ORDERS: Final = {
     **{word: str(n) for n, word in enumerate(("1ST", "2ND", "3RD", "4TH", "5TH", "6TH"), 1)},
     **{str(n): str(n) for n in range(1, 9)},
 }
+_ONLY_NUMBER: Final = re.compile(r"[0-9 \u00a0-]{10,20}")
 _ORDER_WORD: Final = re.compile(r"[A-Z0-9]+")
 
 
@@ -40,6 +41,14 @@ def standardise_nhs_number(text: str | None) -> str | None:
     if not is_valid_nhs_number(digits) or digits in UNKNOWN_NHS_NUMBERS:
         return None
     return digits
+
+
+def stated_nhs_number(text: str) -> str | None:
+    """The same for a number that a question or a statement is about: nothing may stand beside it.
+
+    What a record holds is read as well as it can be; who names a number must mean that one.
+    """
+    return standardise_nhs_number(text) if _ONLY_NUMBER.fullmatch(text) else None
 
 
 def successor(number: str | None, trust: NumberTrust) -> str | None:

@@ -130,7 +130,9 @@ def state_number(unit: UnitOfWork, number: str, status: str, successor: str | No
     unit.connection.execute(row)
 
 
-@pytest.mark.parametrize("text", ["", "999000001", "9990000019", "0000000000", "nine"])
+@pytest.mark.parametrize(
+    "text", ["", "999000001", "9990000019", "0000000000", "nine", "999 000 0018 Xyzzy"]
+)
 def test_what_is_no_number_is_refused_without_repeating_it(unit: UnitOfWork, text: str) -> None:
     with pytest.raises(InvalidIdentifier, match=r"^nhs_number: must be ten digits") as refused:
         resolve_by_nhs_number(unit, INDEX, text)
