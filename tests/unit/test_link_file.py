@@ -250,6 +250,7 @@ WRONG = {
     "binary": (b"\x89PNG\r\n\x00\x00record_id", "not a text file"),
     "repeated id": (b"record_id,given_name\n1,A\n2,B\n1,C\n", "row 3"),
     "open header": (b'record_id,"given_name\n1,A\n', "line 1, the header"),
+    "endless header": (b"sex," + b"x" * 140_000 + b"\nM,1\n", "line 1, the header"),
     "repeated column": (b"record_id,sex,Sex\n1,M,F\n", "sex is there twice"),
     "broken Parquet": (b"PAR1nothing more", "not a Parquet file"),
 }
