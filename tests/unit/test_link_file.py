@@ -266,6 +266,17 @@ def test_a_wrong_file_is_told_in_one_sentence_and_nothing_is_written(tmp_path, c
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_columns_that_are_not_known_are_told_fit_for_a_terminal(tmp_path):
+    path = tmp_path / "people.csv"
+    others = ["\x1b[2Jcleared", "x" * 500, *(f"c{number}" for number in range(1_000))]
+    path.write_text(f"given_name,{','.join(others)}\nAnn{',' * len(others)}\n")
+    told = link(path)[1].summary()
+    assert "?[2Jcleared" in told
+    assert "and 982 more" in told
+    assert "\x1b" not in told
+    assert len(told) < 1_000
+
+
 def test_results_that_cannot_be_written_are_refused_before_any_work(tmp_path):
     path = write(tmp_path / "people.csv", people(5))
     for out in (tmp_path / "persons.xlsx", tmp_path / "missing" / "persons.csv", path):
