@@ -52,7 +52,7 @@ def open_engine(
         try:
             connection.execute(f"set memory_limit = '{settings.memory_mib or MEMORY_MIB}MiB'")
             connection.execute(f"set threads = {settings.workers_count or processors_count()}")
-            connection.execute(f"set temp_directory = '{spill}'")
+            connection.execute(f"set temp_directory = {sql_text(spill)}")
             connection.execute("set enable_progress_bar = false")
             connection.execute("set preserve_insertion_order = false")
             connection.execute("set timezone = 'UTC'")
@@ -65,6 +65,12 @@ def open_engine(
             ) from error
         finally:
             connection.close()
+
+
+def sql_text(text: str | Path) -> str:
+    """A text in quotation marks, for the statements that take no parameters: `'o''brien'`."""
+    quoted = str(text).replace("'", "''")
+    return f"'{quoted}'"
 
 
 @contextmanager

@@ -196,15 +196,16 @@ def _complete(unit: UnitOfWork, index: LinkageIndex, world: World, live: Collect
     Records that are all alike have an edge between any two, so reading them all on each arrival
     would make a thousand arrivals cost as much as a million. If nothing known of these records can
     keep any two apart, and the edges read connect them all, they are one group whatever the others
-    weigh; and where those who have a person have the same one, it stays and nobody but newcomers
-    gets a link, whose weight would be asked for.
+    weigh; and where those who have or had a home have the same one, it stays and nobody but
+    newcomers gets a link, whose weight would be asked for.
     """
     records = [world.records[number] for number in live]
-    known = [each for each in records if each.person_id is not None]
+    homes = {each.home_id for each in records} - {None}
     is_settled = (
         not world.decisions
-        and len({each.home_id for each in known}) < 2
-        and all(each.person_id == each.home_id and not each.remembered_id for each in known)
+        and len(homes) < 2
+        and all(each.person_id in (None, each.home_id) for each in records)
+        and not any(each.remembered_id for each in records)
         and is_clean([each.comparison for each in records], index.rules)
         and _is_connected(index, world, live)
     )

@@ -125,7 +125,8 @@ def create_store(url: str) -> Store:
     """
     store = _store(parsed_url(url))
     with _closed_on_failure(store), store.opened(), store.engine.begin() as connection:
-        if _revision(connection) is None:
+        # Programs of before knew of one table only, so where there is either, there are ours.
+        if _revision(connection) is None and _contract(connection) is None:
             command.upgrade(_alembic(connection), "head")
             _write_contract(connection)
         _check_revision(connection)

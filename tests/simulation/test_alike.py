@@ -44,6 +44,26 @@ def test_what_happens_among_many_alike_is_what_happens_among_few(
     live.store.close()
 
 
+def test_who_comes_back_to_an_older_home_gives_the_others_links_of_their_heaviest_edges(
+    new_database: Callable[[str], str], index: LinkageIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mpi.services.world.SOME_RECORDS", 1)
+    live = LiveIndex(open_store(new_database("sqlite")), index)
+    older = live.say("gp:0", ADA, nhs_number="").person_id
+    live.delete("gp:0")
+    for number in range(1, 5):
+        live.say(f"gp:{number}", ADA, nhs_number="9990000018", nhs_number_status="01")
+    live.say("gp:0", ADA, day=60, nhs_number="")
+    assert set(live.person_of().values()) == {older}
+    lighter = live.query(
+        "SELECT link.record FROM link JOIN edge ON link.record IN (left_record, right_record) "
+        "WHERE valid_to IS NULL AND edge.match_weight_bits > link.match_weight_bits"
+    )
+    assert lighter == []
+    live.close()
+    live.store.close()
+
+
 def test_every_promise_holds_where_edges_are_read_in_part(
     new_database: Callable[[str], str], releases: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -349,3 +349,11 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(monkeypatch, ca
         assert "feeds" in sentence
         assert "permission denied" in sentence
         assert not installation.rows("source_record")
+
+
+def test_feeds_are_loaded_from_a_folder_whose_name_holds_a_quotation_mark(new_database, tmp_path):
+    installation = Installation(
+        new_database("sqlite"), sources_folder=write_mappings(tmp_path / "sources")
+    )
+    folder = write_feed(tmp_path / "o'brien", "clinic", [said("1", "2021-01-01", ADA)])
+    assert installation.load(folder).written.records == 1

@@ -9,10 +9,12 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from mpi.errors import InvalidSettings, StorageUnavailable, WrongSchema
 from mpi.storage.engine import (
+    MIGRATIONS,
     REVISION_TABLE,
     Store,
     _store,
@@ -124,13 +126,39 @@ def test_a_store_of_the_first_programs_is_upgraded(
 ) -> None:
     for kind in DATABASES:
         url = new_database(kind)
-        upgrade_store(url, "base")
-        upgrade_store(url, "0001")
-        with writing(opened := _store(parsed_url(url))) as unit:
-            unit.connection.execute(sa.text(f"DROP TABLE {REVISION_TABLE}"))
-        opened.close()
+        make_store_of_before(url, "0001")
+        with pytest.raises(WrongSchema, match="has version 0001"):
+            create_store(url)
         upgrade_store(url)
         open_store(url).close()
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_a_store_of_before_with_this_very_schema_is_loaded_into_as_it_is(
+    kind: str, new_database: Callable[[str], str]
+) -> None:
+    url = new_database(kind)
+    make_store_of_before(url, "head")
+    with writing(opened := _store(parsed_url(url))) as unit:
+        unit.connection.execute(
+            sa.text("UPDATE alembic_version SET version_num = :its"), {"its": head()}
+        )
+    opened.close()
+    create_store(url).close()
+    open_store(url).close()
+
+
+def head() -> str:
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head() or ""
+
+
+def make_store_of_before(url: str, revision: str) -> None:
+    """As the programs did that knew of `alembic_version` only."""
+    upgrade_store(url, "base")
+    upgrade_store(url, revision)
+    with writing(opened := _store(parsed_url(url))) as unit:
+        unit.connection.execute(sa.text(f"DROP TABLE {REVISION_TABLE}"))
+    opened.close()
 
 
 def test_audit_events_can_neither_be_changed_nor_deleted(store: Store) -> None:

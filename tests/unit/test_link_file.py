@@ -250,6 +250,7 @@ WRONG = {
     "binary": (b"\x89PNG\r\n\x00\x00record_id", "not a text file"),
     "repeated id": (b"record_id,given_name\n1,A\n2,B\n1,C\n", "row 3"),
     "open header": (b'record_id,"given_name\n1,A\n', "line 1, the header"),
+    "endless header": (b"sex," + b"x" * 140_000 + b"\nM,1\n", "line 1, the header"),
     "repeated column": (b"record_id,sex,Sex\n1,M,F\n", "sex is there twice"),
     "broken Parquet": (b"PAR1nothing more", "not a Parquet file"),
 }
@@ -263,6 +264,17 @@ def test_a_wrong_file_is_told_in_one_sentence_and_nothing_is_written(tmp_path, c
         link(path)
     assert str(path) in str(raised.value)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_columns_that_are_not_known_are_told_fit_for_a_terminal(tmp_path):
+    path = tmp_path / "people.csv"
+    others = ["\x1b[2Jcleared", "x" * 500, *(f"c{number}" for number in range(1_000))]
+    path.write_text(f"given_name,{','.join(others)}\nAnn{',' * len(others)}\n")
+    told = link(path)[1].summary()
+    assert "?[2Jcleared" in told
+    assert "and 982 more" in told
+    assert "\x1b" not in told
+    assert len(told) < 1_000
 
 
 def test_results_that_cannot_be_written_are_refused_before_any_work(tmp_path):

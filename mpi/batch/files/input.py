@@ -149,7 +149,10 @@ def _read_header(path: Path) -> tuple[list[str], str]:
         raise InvalidInput(f"{path}: line 1, the header, has a quotation mark that stays open")
     counts = {mark: line.count(mark) for mark in _DELIMITERS}
     delimiter = max(counts, key=lambda mark: counts[mark])
-    header = next(csv.reader([line], delimiter=delimiter), [])
+    try:
+        header = next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise InvalidInput(f"{path}: line 1, the header, is not as in CSV") from error
     # Names are made distinct, because Arrow takes its types by name.
     seen: Counter[str] = Counter()
     for place, name in enumerate(header):

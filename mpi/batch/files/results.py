@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import numpy as np
@@ -16,6 +16,9 @@ from mpi.batch.edges import CrowdedKey
 from mpi.batch.files.input import InputFile
 from mpi.batch.groups import Grouping
 from mpi.domain.identifiers import PersonId, person_id_from_bytes
+
+COLUMNS_SHOWN: Final = 20
+COLUMN_CHARACTERS_SHOWN: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +141,7 @@ def questions_table(file: InputFile, grouping: Grouping, persons: list[PersonId]
 def input_notes(file: InputFile, hidden: int) -> Iterator[str]:
     """What somebody should know of how the file was read, in sentences."""
     if file.ignored_columns:
-        yield f"Columns that are not known were left alone: {', '.join(file.ignored_columns)}."
+        yield f"Columns that are not known were left alone: {_named(file.ignored_columns)}."
     if file.unnamed_rows:
         yield f"{file.unnamed_rows:,} rows have no record_id; they are called row-<number>."
     if file.has_repeated_ids:
@@ -153,3 +156,13 @@ def input_notes(file: InputFile, hidden: int) -> Iterator[str]:
         yield f"{file.exchanged_names:,} rows have given and family name exchanged, by the others."
     if hidden:
         yield f"{hidden:,} given names or birth dates stand alone and were taken for slips."
+
+
+def _named(columns: Sequence[str]) -> str:
+    """The first of them, for a terminal: a file can have thousands, with any characters."""
+    shown = [
+        "".join(c if c.isprintable() else "?" for c in name[:COLUMN_CHARACTERS_SHOWN])
+        for name in columns[:COLUMNS_SHOWN]
+    ]
+    more = len(columns) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")

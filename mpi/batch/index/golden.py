@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mpi.batch.bulk_tables import count_rows
+from mpi.batch.engines import sql_text
 from mpi.batch.index.golden_columns import Trust, Uninformative, golden_json
 from mpi.batch.progress import Progress
 from mpi.batch.side_by_side import started
@@ -59,7 +60,7 @@ def golden_under_way(
     persons = count_rows(connection, "(select distinct person_id from assignment)")
     part = f"hash(person_id) % {max(1, persons // PERSONS_AT_ONCE)} as part"
     connection.execute(
-        f"copy (select *, {part} from ({CURRENT_SQL})) to '{parts}' "
+        f"copy (select *, {part} from ({CURRENT_SQL})) to {sql_text(parts)} "
         "(format parquet, partition_by (part))"
     )
     jobs = [_Job(part, trust, uninformative) for part in sorted(parts.glob("part=*"))]
