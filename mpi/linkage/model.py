@@ -89,11 +89,6 @@ class Comparison:
     missing: Alternatives
     levels: tuple[Level, ...]
 
-    @property
-    def has_frequencies(self) -> bool:
-        """Whether the weight of any of its levels depends on how common the agreed value is."""
-        return any(level.frequency for level in self.levels)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockingRule:
