@@ -15,7 +15,7 @@ from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, SourceSystem, read_settings, read_source_systems
 from mpi.domain.identifiers import PersonId
 from mpi.domain.policy import Permit
-from mpi.errors import Forbidden, Unavailable
+from mpi.errors import Unavailable
 from mpi.services.ask import ask
 from mpi.services.behind import Behind, steps_behind
 from mpi.services.clients import Client, ClientDirectory, audit_grant
@@ -166,16 +166,6 @@ async def _service(request: Request) -> Service:
 async def _permit(request: Request) -> Permit:
     permit: Permit = request.state.permit
     return permit
-
-
-def require_source(permit: Permit, source: str) -> None:
-    """Nothing, if records of a source system named in a body may be acted on.
-
-    Raises:
-        Forbidden: If it is not one of the client's own.
-    """
-    if not permit.allows_source(source):
-        raise Forbidden("source: is not one of the client's own")
 
 
 Served = Annotated[Service, Depends(_service)]

@@ -39,6 +39,6 @@ def run(scale: Scale) -> Outcome:
     }
     rows = [*figures["phases"].items(), ("all of it", total)]
     rows += [("plain Splink, predict and cluster: median", plain.median)]
-    rows += [("ratio (budget: at most 12)", total / plain.median)]
+    rows += [(f"ratio (budget: at most {RATIO_MAX:g})", total / plain.median)]
     title = f"Bulk: {figures['rows']:,} rows, {records:,} records, {scale.people:,} people"
     return Outcome([Table(title, ("phase", "seconds"), rows)], figures)

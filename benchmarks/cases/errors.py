@@ -25,7 +25,6 @@ LOOKS: Final = (
     ("g", "q"), ("u", "v"), ("h", "b"), ("e", "c"), ("z", "2"), ("nn", "m"), ("a", "o"),
 )  # fmt: skip
 DIGIT_LOOKS: Final = {"1": "7", "7": "1", "0": "8", "8": "3", "3": "8", "5": "6", "6": "5"}
-NAMES: Final = ("given_name", "family_name")
 TEXTS: Final = ("given_name", "middle_name", "family_name", "address", "town", "email")
 CODES: Final = ("date_of_birth", "postcode", "phone", "nhs_number")
 

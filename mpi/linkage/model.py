@@ -89,11 +89,6 @@ class Comparison:
     missing: Alternatives
     levels: tuple[Level, ...]
 
-    @property
-    def has_frequencies(self) -> bool:
-        """Whether the weight of any of its levels depends on how common the agreed value is."""
-        return any(level.frequency for level in self.levels)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockingRule:
@@ -162,6 +157,32 @@ def parse_condition(text: str) -> Condition:
     return tuple(_parse_test(part) for part in text.split(" and "))
 
 
+def parse_level(table: Mapping[str, Any], comparison: str) -> Level:
+    """The level that a table of a spec describes.
+
+    Args:
+        table: `name`, `words`, `when`, `m` and `u`; perhaps `u_min`, `frequency`, `frequency_min`
+            and `fixed`. Other keys are left alone.
+        comparison: Whose level it is, for what is said of errors.
+
+    Raises:
+        InvalidModel: If a condition or a probability is wrong.
+        KeyError: If a key is missing.
+    """
+    where = f"{comparison}.{table['name']}"
+    return Level(
+        name=table["name"],
+        words=table["words"],
+        when=() if table["when"] == [ELSE] else _alternatives(table["when"]),
+        m=_probability(table["m"], f"{where}.m"),
+        u=_probability(table["u"], f"{where}.u"),
+        u_min=float(table.get("u_min", 0.0)),
+        frequency=table.get("frequency"),
+        frequency_min=float(table.get("frequency_min", 0.0)),
+        is_fixed=bool(table.get("fixed", False)),
+    )
+
+
 def model_from_spec(spec: Mapping[str, Any], *, version: str, digest: str) -> Model:
     """The model that a parsed `spec.toml` (or the same mapping inside a release) describes.
 
@@ -211,27 +232,12 @@ def _model(spec: Mapping[str, Any], version: str, digest: str) -> Model:
 
 def _comparison(table: Mapping[str, Any]) -> Comparison:
     name = table["name"]
-    levels = tuple(_level(level, name) for level in table["levels"])
+    levels = tuple(parse_level(level, name) for level in table["levels"])
     if not levels or levels[-1].when or any(not level.when for level in levels[:-1]):
         raise InvalidModel(f"model spec: comparison {name} must end with its only else level")
     if len({level.name for level in levels}) != len(levels):
         raise InvalidModel(f"model spec: comparison {name} has two levels of one name")
     return Comparison(name=name, missing=_alternatives(table["missing"]), levels=levels)
-
-
-def _level(table: Mapping[str, Any], comparison: str) -> Level:
-    where = f"{comparison}.{table['name']}"
-    return Level(
-        name=table["name"],
-        words=table["words"],
-        when=() if table["when"] == [ELSE] else _alternatives(table["when"]),
-        m=_probability(table["m"], f"{where}.m"),
-        u=_probability(table["u"], f"{where}.u"),
-        u_min=float(table.get("u_min", 0.0)),
-        frequency=table.get("frequency"),
-        frequency_min=float(table.get("frequency_min", 0.0)),
-        is_fixed=bool(table.get("fixed", False)),
-    )
 
 
 def _blocking_rule(table: Mapping[str, Any]) -> BlockingRule:

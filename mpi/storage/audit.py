@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from mpi.domain.identifiers import PersonId
 from mpi.limits import PAGE_ITEMS_MAX
 from mpi.storage.prepared import Row, insert_into, rows_of_arrays
+from mpi.storage.records import canonical_json
 from mpi.storage.tables import audit_event
 from mpi.storage.unit_of_work import BULK_LOCK, UnitOfWork, writing_alone
 from mpi.storage.writer import Writer
@@ -79,7 +80,7 @@ def _row(event: AuditEvent) -> Row:
         event.person_id,
         event.record,
         event.request_id,
-        orjson.dumps(event.detail, option=orjson.OPT_SORT_KEYS).decode(),
+        canonical_json(event.detail),
         event.recorded_at,
     )
 

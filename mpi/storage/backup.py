@@ -12,7 +12,6 @@ import sqlite3
 import subprocess
 from collections.abc import Sequence
 from contextlib import closing
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +20,6 @@ import sqlalchemy as sa
 from mpi.errors import Conflict, InvalidInput, StorageUnavailable
 from mpi.storage.engine import Store, open_store, parsed_url
 from mpi.storage.failures import storage_failures
-from mpi.storage.trust_tables import METADATA
-from mpi.storage.unit_of_work import reading
 
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
 _POSTGRESQL_MAGIC: Final = b"PGDMP"
@@ -76,26 +73,6 @@ def restore(path: Path, url: str) -> None:
     else:
         _load_postgresql(path, target)
     open_store(url).close()
-
-
-def content_digests(store: Store) -> dict[str, tuple[int, str]]:
-    """Each table's count of rows and digest of its content, whatever order its rows are in.
-
-    Returns:
-        Table -> rows, 64 hexadecimal digits: the exclusive or of the rows' SHA-256.
-    """
-    with reading(store) as unit:
-        return {
-            name: _digest(unit.connection, table) for name, table in sorted(METADATA.tables.items())
-        }
-
-
-def _digest(connection: sa.Connection, table: sa.Table) -> tuple[int, str]:
-    count, total = 0, 0
-    for row in connection.execution_options(yield_per=1_000).execute(sa.select(table)):
-        count += 1
-        total ^= int.from_bytes(sha256(repr(tuple(row)).encode()).digest(), "big")
-    return count, f"{total:064x}"
 
 
 def _copy_sqlite(store: Store, part: Path) -> None:

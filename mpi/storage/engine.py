@@ -35,7 +35,8 @@ RESTED_S: Final = 0.5
 """PostgreSQL: seconds that a connection may rest in the pool and be trusted; servers restart."""
 _RESTING_SINCE: Final = "resting_since"
 POOL_CONNECTIONS_MAX: Final = 40
-"""At least as many as the server has threads, so that none waits for a connection."""
+"""Of one process, at least as many as it has threads, so that none waits for a connection.
+`docs/operating/install.md` counts with it."""
 CACHE_KIB: Final = 65_536
 """Pages of a SQLite file that each connection may keep in memory."""
 STATEMENTS_KEPT: Final = 512

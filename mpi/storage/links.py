@@ -10,10 +10,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from mpi.domain.identifiers import PersonId, RecordKey
-from mpi.domain.links import Edge, Link, LinkOrigin
+from mpi.domain.links import Link, LinkOrigin
 from mpi.limits import CANDIDATES_MAX
 from mpi.storage.prepared import insert_into, update_of
-from mpi.storage.tables import edge, link, model_release, source_record
+from mpi.storage.tables import link, model_release, source_record
 from mpi.storage.unit_of_work import UnitOfWork
 
 
@@ -109,12 +109,6 @@ def close_link(unit: UnitOfWork, number: int, *, at: datetime) -> None:
     _CLOSE.run(unit, its_number=number, valid_to=at)
 
 
-def find_edge(unit: UnitOfWork, left: int, right: int) -> Edge | None:
-    """The stored edge of two records, in either order; None if they have none."""
-    row = unit.first(_EDGE, left=min(left, right), right=max(left, right))
-    return row and Edge(*row)
-
-
 def _link(row: Any) -> StoredLink:
     return StoredLink(
         row.record,
@@ -150,9 +144,6 @@ _OF_RECORD: Final = _LINKS.where(link.c.record == sa.bindparam("record"), _WAS_I
 _EVER: Final = _LINKS.order_by(link.c.valid_from, link.c.number).limit(CANDIDATES_MAX)
 _EVER_OF_PERSON: Final = _EVER.where(link.c.person_id == sa.bindparam("person_id"))
 _EVER_OF_RECORD: Final = _EVER.where(link.c.record == sa.bindparam("record"))
-_EDGE: Final = sa.select(edge.c.left_record, edge.c.right_record, edge.c.match_weight_bits).where(
-    edge.c.left_record == sa.bindparam("left"), edge.c.right_record == sa.bindparam("right")
-)
 _STARTS: Final = sa.select(link.c.valid_from).where(
     link.c.number.in_(sa.bindparam("numbers", expanding=True))
 )

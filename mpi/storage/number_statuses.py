@@ -100,12 +100,6 @@ def holders_of(unit: UnitOfWork, numbers: Collection[str]) -> list[int]:
     return sorted({r for number in numbers for r in list_holders_of_number(unit, number)})
 
 
-def read_number_trust(unit: UnitOfWork, stated: NumberTrust) -> NumberTrust:
-    """The model's trust with every disputed and superseded number; for bulk work."""
-    rows = unit.rows(_NUMBERS)
-    return trust_with_statuses(((r.nhs_number, r.status, r.successor) for r in rows), stated)
-
-
 def trust_with_statuses(
     statuses: Iterable[tuple[str, str, str | None]], stated: NumberTrust
 ) -> NumberTrust:
@@ -126,7 +120,7 @@ def trust_with_statuses(
 
 
 def number_trust_for(unit: UnitOfWork, stated: NumberTrust, nhs_number: str) -> NumberTrust:
-    """As `read_number_trust`, as far as it matters for one number of ten digits."""
+    """As `trust_with_statuses`, with those in force that matter for one number of ten digits."""
     number, is_disputed = nhs_number, False
     for _ in range(SUCCESSIONS_MAX):
         row = _SUCCESSOR.first(unit, nhs_number=number)
@@ -204,7 +198,6 @@ _RETRACT: Final = PreparedWrite(
         nhs_number_status.c.retracted_at.is_(None),
     )
 )
-_NUMBERS: Final = sa.select(nhs_number_status).where(nhs_number_status.c.retracted_at.is_(None))
 _SUCCESSOR: Final = PreparedQuery(
     sa.select(nhs_number_status.c.successor).where(
         nhs_number_status.c.retracted_at.is_(None),

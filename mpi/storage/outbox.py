@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from mpi.domain.identifiers import PersonId
 from mpi.limits import PAGE_ITEMS_MAX
 from mpi.storage.prepared import Row, insert_into
+from mpi.storage.records import canonical_json
 from mpi.storage.tables import outbox_event
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -94,7 +95,7 @@ def _row(event: OutboxEvent) -> Row:
         event.record,
         event.actor,
         event.reason,
-        orjson.dumps(event.payload, option=orjson.OPT_SORT_KEYS).decode(),
+        canonical_json(event.payload),
         event.occurred_at,
     )
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from mpi.errors import Conflict
 from mpi.storage.prepared import PreparedQuery, PreparedWrite, insert_into
+from mpi.storage.records import canonical_json
 from mpi.storage.tables import request_outcome
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -60,7 +61,7 @@ def keep_outcome(
         caller=caller,
         request_key=request_key,
         request_digest=request_digest,
-        outcome=orjson.dumps(outcome, option=orjson.OPT_SORT_KEYS).decode(),
+        outcome=canonical_json(outcome),
         recorded_at=at,
     )
 

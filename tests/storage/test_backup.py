@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ from mpi.clock import FixedClock
 from mpi.errors import Conflict, InvalidInput, MpiError
 from mpi.services.audit_seal import copy_roots, seal_audit, verify_audit
 from mpi.storage.audit import AuditEvent, add_audit_events
-from mpi.storage.backup import back_up, content_digests, restore
+from mpi.storage.backup import back_up, restore
 from mpi.storage.engine import Store, open_store
 from mpi.storage.rights import grant_rights
-from mpi.storage.unit_of_work import writing
+from mpi.storage.trust_tables import METADATA
+from mpi.storage.unit_of_work import reading, writing
 from tests.conftest import DATABASES
 from tests.databases import PostgresqlServer
 from tests.serving import run_command
@@ -25,6 +27,23 @@ from tests.small_load import ADA, RELEASE, Installation, said, write_feed, write
 from tests.small_region import fill, spec_index
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+
+
+def content_digests(store: Store) -> dict[str, tuple[int, str]]:
+    """Each table's count of rows and digest of its content, whatever order its rows are in."""
+    with reading(store) as unit:
+        return {
+            name: digest(unit.connection, table) for name, table in sorted(METADATA.tables.items())
+        }
+
+
+def digest(connection: sa.Connection, table: sa.Table) -> tuple[int, str]:
+    """Rows, and the exclusive or of their SHA-256."""
+    count, total = 0, 0
+    for row in connection.execution_options(yield_per=1_000).execute(sa.select(table)):
+        count += 1
+        total ^= int.from_bytes(sha256(repr(tuple(row)).encode()).digest(), "big")
+    return count, f"{total:064x}"
 
 
 def note(store: Store, count: int) -> None:

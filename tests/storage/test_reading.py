@@ -18,9 +18,9 @@ from mpi.errors import UnknownPerson, UnknownRecord, UnknownTask
 from mpi.storage.audit import AuditEvent, add_audit_events, list_audit_events
 from mpi.storage.engine import Store
 from mpi.storage.graph import list_decisions_in_force, list_holders_of_keys, list_surroundings
-from mpi.storage.links import find_edge, find_link, list_links
+from mpi.storage.links import find_link, list_links
 from mpi.storage.models import find_release_in_force, put_release_in_force
-from mpi.storage.number_statuses import number_trust_for, read_number_trust
+from mpi.storage.number_statuses import number_trust_for, trust_with_statuses
 from mpi.storage.outbox import OutboxEvent, add_events, list_events, number_events
 from mpi.storage.persons import get_person, list_holders, list_persons, list_successors
 from mpi.storage.records import (
@@ -183,11 +183,9 @@ def _move(unit: UnitOfWork, *, record: int, to: int) -> None:
     )
 
 
-def test_an_edge_is_found_in_either_order(changed: UnitOfWork) -> None:
+def test_edges_are_among_what_surrounds_either_record(changed: UnitOfWork) -> None:
     row = {"left_record": 1, "right_record": 2, "match_weight_bits": 12.5, "model": 1}
     changed.connection.execute(edge.insert().values(row))
-    assert find_edge(changed, 2, 1) == find_edge(changed, 1, 2) == Edge(1, 2, 12.5)
-    assert find_edge(changed, 1, 3) is None
     assert list_surroundings(changed, [2, 3]).edges == [Edge(1, 2, 12.5)]
 
 
@@ -220,12 +218,13 @@ def test_decisions_in_force_are_those_not_retracted(changed: UnitOfWork) -> None
 
 def test_number_trust_follows_successors_to_the_last(changed: UnitOfWork) -> None:
     stated = NumberTrust(statuses=frozenset({"01"}))
-    for number, status, successor in (
+    statuses = (
         ("1", "superseded", "2"),
         ("2", "superseded", "3"),
         ("3", "disputed", None),
         ("4", "disputed", None),
-    ):
+    )
+    for number, status, successor in statuses:
         changed.connection.execute(
             nhs_number_status.insert().values(
                 nhs_number=number,
@@ -235,7 +234,7 @@ def test_number_trust_follows_successors_to_the_last(changed: UnitOfWork) -> Non
                 recorded_at=LOADED_AT,
             )
         )
-    everything = read_number_trust(changed, stated)
+    everything = trust_with_statuses(statuses, stated)
     assert everything.superseded == {"1": "3", "2": "3"}
     assert everything.disputed == {"3", "4"}
     assert number_trust_for(changed, stated, "1").superseded == {"1": "3"}

@@ -19,11 +19,13 @@ import pyarrow as pa
 from mpi.batch.edges import CrowdedKey, register_frequencies
 from mpi.batch.engines import open_engine
 from mpi.batch.files.blocking import make_file_pairs
-from mpi.batch.files.expectation import Estimate, Evidence, Slips, estimate_kinds
+from mpi.batch.files.expectation import estimate_kinds
 from mpi.batch.files.frequencies import count_file_frequencies
 from mpi.batch.files.input import InputFile, read_input, with_ordered_names
+from mpi.batch.files.kinds import Estimate, Evidence
 from mpi.batch.files.lone_values import find_slips, hide_slips
 from mpi.batch.files.mail_names import weigh_mails_beside_names
+from mpi.batch.files.maximisation import Slips
 from mpi.batch.files.model import model_for_files
 from mpi.batch.files.names_in_use import (
     count_names_in_use,

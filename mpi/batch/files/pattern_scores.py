@@ -6,7 +6,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from mpi.batch.files.expectation import Estimate, kind_bits
+from mpi.batch.files.kinds import Estimate, kind_bits
 from mpi.batch.files.patterns import Patterns, decode_patterns
 from mpi.linkage.model import Model
 

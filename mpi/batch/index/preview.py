@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
-from mpi.batch.engines import open_engine
 from mpi.batch.index.stored_tasks import noted_questions, open_tasks, unanswered
 from mpi.batch.index.verify import EXAMPLES_MAX
-from mpi.batch.index.whole_store import Run, gather, link
+from mpi.batch.index.whole_store import Run, gather, link, opened_run
 from mpi.batch.progress import Progress
-from mpi.batch.side_by_side import kept_workers
 from mpi.config import Settings
 from mpi.domain.tasks import TaskQuestion, TaskType
-from mpi.linkage.model import model_from_spec
-from mpi.storage.bulk import bulk_snapshot
-from mpi.storage.engine import open_store
 from mpi.storage.releases import read_release
 
 
@@ -78,16 +71,7 @@ def preview_release(
         InvalidModel: If the release cannot be used.
         StorageUnavailable, WrongSchema: If the store cannot be used.
     """
-    release = read_release(folder)
-    model = model_from_spec(release.spec, version=release.version, digest=release.digest)
-    with (
-        closing(open_store(settings.database_url)) as store,
-        tempfile.TemporaryDirectory(prefix="mpi-") as work,
-        kept_workers(settings.workers_count),
-        bulk_snapshot(store) as bulk,
-        open_engine(settings) as connection,
-    ):
-        run = Run(connection, bulk, release, model, settings, progress, Path(work))
+    with opened_run(settings, read_release(folder), progress) as run:
         gather(run)
         _, questions = link(run)
         return _compare(run, questions, examples_max)

@@ -7,20 +7,13 @@ in any re-linking, so releasing the earlier one brings the earlier groups and id
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import closing
 from pathlib import Path
 
-from mpi.batch.engines import open_engine
-from mpi.batch.index.whole_store import Run, gather, link
+from mpi.batch.index.whole_store import gather, link, opened_run
 from mpi.batch.index.write_index import RELEASE, Written, write_index
 from mpi.batch.progress import Progress
-from mpi.batch.side_by_side import kept_workers
 from mpi.clock import Clock, SystemClock
 from mpi.config import Settings, read_source_systems
-from mpi.linkage.model import model_from_spec
-from mpi.storage.bulk import bulk_transaction
-from mpi.storage.engine import open_store
 from mpi.storage.releases import read_release
 
 
@@ -41,17 +34,8 @@ def put_in_force(
         StorageUnavailable, WrongSchema: If the store cannot be used; it is as it was.
     """
     sources = read_source_systems(settings.sources_folder)
-    release = read_release(folder)
-    model = model_from_spec(release.spec, version=release.version, digest=release.digest)
     at = (clock or SystemClock()).now()
-    with (
-        closing(open_store(settings.database_url)) as store,
-        tempfile.TemporaryDirectory(prefix="mpi-") as work,
-        kept_workers(settings.workers_count),
-        bulk_transaction(store) as bulk,
-        open_engine(settings) as connection,
-    ):
-        run = Run(connection, bulk, release, model, settings, progress, Path(work))
+    with opened_run(settings, read_release(folder), progress, is_writing=True) as run:
         gather(run)
         _, questions = link(run)
         return write_index(run, sources, questions, actor=RELEASE, at=at)

@@ -7,31 +7,23 @@ and are left out. Reads one state of the store, keeps nobody out and writes noth
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
 from mpi.batch.bulk_tables import make_table
-from mpi.batch.engines import open_engine
 from mpi.batch.index.golden import golden_under_way
 from mpi.batch.index.stored_persons import make_person_rows
 from mpi.batch.index.stored_tables import COMPARISON_JSON, STATE_SQL
 from mpi.batch.index.stored_tasks import noted_questions, unanswered
-from mpi.batch.index.whole_store import Run, gather, link
+from mpi.batch.index.whole_store import Run, gather, link, opened_run
 from mpi.batch.progress import Progress
-from mpi.batch.side_by_side import kept_workers
 from mpi.config import Settings, read_source_systems
 from mpi.domain.tasks import TaskQuestion, TaskType
 from mpi.errors import Conflict
-from mpi.linkage.model import model_from_spec
-from mpi.storage.bulk import bulk_snapshot
 from mpi.storage.bulk_rows import BulkTransaction
-from mpi.storage.engine import open_store
 from mpi.storage.releases import Release, read_release, release_in_force
 from mpi.storage.tables import PersonState, RecordState
 
@@ -95,20 +87,12 @@ def verify_store(
     """
     sources = read_source_systems(settings.sources_folder)
     release = read_release(release_in_force(settings.release_folder))
-    model = model_from_spec(release.spec, version=release.version, digest=release.digest)
-    with (
-        closing(open_store(settings.database_url)) as store,
-        tempfile.TemporaryDirectory(prefix="mpi-") as work,
-        kept_workers(settings.workers_count),
-        bulk_snapshot(store) as bulk,
-        open_engine(settings) as connection,
-    ):
-        _require_release(bulk, release)
-        run = Run(connection, bulk, release, model, settings, progress, Path(work))
+    with opened_run(settings, release, progress) as run:
+        _require_release(run.bulk, release)
         gather(run)
         _, questions = link(run)
         with golden_under_way(
-            connection, sources, folder=run.work, workers=settings.workers_count
+            run.connection, sources, folder=run.work, workers=settings.workers_count
         ) as collect_golden:
             collect_golden(progress)
         return _compare(run, questions, examples_max)

@@ -6,13 +6,16 @@ they do with the result, so a verified store is one that a load would have made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+import tempfile
+from collections.abc import Iterator, Sequence, Set
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from mpi.batch.edges import EdgeCounts, find_edges
+from mpi.batch.engines import open_engine
 from mpi.batch.groups import group_records
 from mpi.batch.index.extract import build_record_tables, extract_stored
 from mpi.batch.index.persons import assign_persons
@@ -20,11 +23,14 @@ from mpi.batch.index.stated import read_decisions, read_trust
 from mpi.batch.index.stored_tables import read_stored
 from mpi.batch.index.stored_tasks import overlay_questions
 from mpi.batch.progress import Progress
+from mpi.batch.side_by_side import kept_workers
 from mpi.config import Settings
 from mpi.domain.tasks import TaskQuestion
-from mpi.linkage.model import Model
+from mpi.linkage.model import Model, model_from_spec
 from mpi.linkage.partition import partition_rules
+from mpi.storage.bulk import bulk_snapshot, bulk_transaction
 from mpi.storage.bulk_rows import BulkTransaction
+from mpi.storage.engine import open_store
 from mpi.storage.releases import Release
 
 
@@ -40,6 +46,34 @@ class Run:
     progress: Progress
     work: Path
     """A private folder, for parts that hold personal data."""
+
+
+@contextmanager
+def opened_run(
+    settings: Settings, release: Release, progress: Progress, *, is_writing: bool = False
+) -> Iterator[Run]:
+    """A run over a store that is there, in one transaction and with a folder of its own.
+
+    Args:
+        settings: The store's address.
+        release: To link under, whatever release is in force.
+        progress: Told of each phase.
+        is_writing: Keep other writers out and commit when the block ends; else only read.
+
+    Raises:
+        InvalidModel: If the release cannot be used.
+        StorageUnavailable, WrongSchema: If the store cannot be used; it is as it was.
+    """
+    model = model_from_spec(release.spec, version=release.version, digest=release.digest)
+    transaction = bulk_transaction if is_writing else bulk_snapshot
+    with (
+        closing(open_store(settings.database_url)) as store,
+        tempfile.TemporaryDirectory(prefix="mpi-") as work,
+        kept_workers(settings.workers_count),
+        transaction(store) as bulk,
+        open_engine(settings) as connection,
+    ):
+        yield Run(connection, bulk, release, model, settings, progress, Path(work))
 
 
 def gather(run: Run, *, replaced_sources: Set[str] = frozenset()) -> None:

@@ -35,11 +35,6 @@ class CalibrationRow:
     """Two-sided 95 % Wilson interval of the observed share."""
     observed_high: float
 
-    @property
-    def is_calibrated(self) -> bool:
-        """The prediction lies inside the interval."""
-        return self.observed_low <= self.predicted_share <= self.observed_high
-
 
 def calibration_table(
     weights: npt.NDArray[np.float64],

@@ -114,14 +114,22 @@ def levels_chart(rows: Sequence[Row]) -> Spec:
         rows: `words`, `m`, `u`, `bits`, in the order of the levels.
     """
     order = [row["words"] for row in rows]
+    axis = {"minExtent": _LABEL_WIDTH, "maxExtent": _LABEL_WIDTH}
+    y = {"field": "words", "type": "nominal", "sort": order, "title": None, "axis": axis}
+    return {
+        "hconcat": [_share_dots(rows, y), _weight_bars(rows, {**y, "axis": None})],
+        "spacing": 24,
+    }
+
+
+def _share_dots(rows: Sequence[Row], y: Spec) -> Spec:
     shares = [
         {"words": row["words"], "share": row[kind], "kind": kind}
         for row in rows
         for kind in ("m", "u")
     ]
-    axis = {"minExtent": _LABEL_WIDTH, "maxExtent": _LABEL_WIDTH}
-    y = {"field": "words", "type": "nominal", "sort": order, "title": None, "axis": axis}
-    dots = {
+    kinds = {"field": "kind", "type": "nominal", "title": None}
+    return {
         "width": 230,
         "height": {"step": 24},
         "data": {"values": shares},
@@ -136,27 +144,23 @@ def levels_chart(rows: Sequence[Row]) -> Spec:
                 "title": "share of pairs (log scale)",
             },
             "color": {
-                "field": "kind",
-                "type": "nominal",
-                "title": None,
+                **kinds,
                 "scale": {"domain": ["m", "u"], "range": [BLUE, ORANGE]},
                 "legend": {"orient": "top"},
             },
-            "shape": {
-                "field": "kind",
-                "type": "nominal",
-                "title": None,
-                "scale": {"domain": ["m", "u"], "range": ["circle", "diamond"]},
-            },
+            "shape": {**kinds, "scale": {"domain": ["m", "u"], "range": ["circle", "diamond"]}},
         },
     }
-    bars = {
+
+
+def _weight_bars(rows: Sequence[Row], y: Spec) -> Spec:
+    return {
         "width": 160,
         "height": {"step": 24},
         "data": {"values": [dict(row) for row in rows]},
         "mark": {"type": "bar", "height": {"band": 0.6}},
         "encoding": {
-            "y": {**y, "axis": None},
+            "y": y,
             "x": {
                 "field": "bits",
                 "type": "quantitative",
@@ -170,7 +174,6 @@ def levels_chart(rows: Sequence[Row]) -> Spec:
             },
         },
     }
-    return {"hconcat": [dots, bars], "spacing": 24}
 
 
 def completeness_chart(rows: Sequence[Row]) -> Spec:

@@ -15,8 +15,9 @@ import numpy as np
 
 from mpi.batch.bulk_tables import count_rows
 from mpi.batch.edges import make_keys, make_pairs, register_frequencies
-from mpi.batch.files.expectation import Estimate, Evidence, estimate_kinds, kind_bits, posteriors
+from mpi.batch.files.expectation import estimate_kinds
 from mpi.batch.files.frequencies import count_file_frequencies
+from mpi.batch.files.kinds import Estimate, Evidence, kind_bits, posteriors
 from mpi.batch.files.patterns import (
     Patterns,
     adjust_patterns,
