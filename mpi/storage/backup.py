@@ -105,7 +105,9 @@ def _place_sqlite(path: Path, target: Path) -> None:
 
 def _dump_postgresql(store: Store, part: Path) -> None:
     words = ["--format=custom", "--no-owner", "--no-privileges", "--file", str(part)]
-    _run("pg_dump", words, store.engine.url, "failed; may this role read every table?")
+    run_program(
+        "pg_dump", words, store.engine.url, "failed; may this role log in and read every table?"
+    )
 
 
 def _load_postgresql(path: Path, target: sa.URL) -> None:
@@ -116,15 +118,26 @@ def _load_postgresql(path: Path, target: sa.URL) -> None:
     if tables:
         raise Conflict("database_url: the database holds tables; it is never overwritten")
     words = ["--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error"]
-    _run("pg_restore", [*words, str(path)], target, "the restore failed; nothing was kept")
+    run_program("pg_restore", [*words, str(path)], target, "the restore failed; nothing was kept")
 
 
-def _run(program: str, words: Sequence[str], url: sa.URL, failure: str) -> None:
-    """One of PostgreSQL's programs; the password goes by the environment, where nobody looks on."""
+def run_program(program: str, words: Sequence[str], url: sa.URL, failure: str) -> None:
+    """Run one of PostgreSQL's programs; the password goes by the environment, unseen by others.
+
+    Args:
+        program: Its name.
+        words: What follows the address on its command line.
+        url: Of the database.
+        failure: What is told if it does not end well; its own words may hold personal data.
+
+    Raises:
+        StorageUnavailable: If it is not installed, or ends with another status than 0.
+    """
     binary = find_program(program)
     if binary is None:
         raise StorageUnavailable(f"{program}: is not installed here; it comes with PostgreSQL")
-    plain = url.set(drivername="postgresql", password=None)
+    # `URL.set` takes None for "leave it", so the password would stay in, as asterisks.
+    plain = url._replace(drivername="postgresql", password=None)
     environment = dict(os.environ)
     if url.password:
         environment["PGPASSWORD"] = str(url.password)

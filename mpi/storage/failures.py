@@ -27,6 +27,10 @@ _SQLITE_WORDS: Final = {
     sqlite3.SQLITE_READONLY: "cannot be written to",
     sqlite3.SQLITE_IOERR: "cannot be read or written: its disk fails",
 }
+_NO_RIGHT: Final = (
+    "does not let this role do that; its owner can, or can give the role its rights with "
+    "mpi store grant"
+)
 _POSTGRESQL_WORDS: Final = {
     "53100": "is full: no space is left on its disk",
     "57014": "is busy: a statement took too long",
@@ -37,6 +41,7 @@ _POSTGRESQL_WORDS: Final = {
     "3D000": "does not exist on its server",
     "28P01": "refuses this user or password",
     "28000": "refuses this user or password",
+    "42501": _NO_RIGHT,
 }
 _CONTENTION: Final = frozenset({"40P01", "40001", "55P03", "57014"})
 """A deadlock, a serialization failure or too long a wait: what was undone can go again."""
@@ -46,6 +51,7 @@ _ADBC_WORDS: Final = {
     "readonly": "cannot be written to",
     "disk I/O": "cannot be read or written: its disk fails",
     "not a database": "is not a database",
+    "permission denied": _NO_RIGHT,
 }
 _UNREACHABLE: Final = "cannot be reached"
 
@@ -56,7 +62,8 @@ def storage_failures() -> Iterator[None]:
 
     Raises:
         Conflict: If a rule of the schema was broken.
-        StorageUnavailable: If the store cannot be reached, is locked, full, damaged or too slow;
+        StorageUnavailable: If the store cannot be reached, is locked, full, damaged or too slow,
+            or does not let the role do that;
             `is_contention` says that the same work can be tried again at once.
 
     What is neither is a mistake in our code and passes as it is.

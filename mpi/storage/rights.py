@@ -18,6 +18,12 @@ from mpi.storage.unit_of_work import writing
 APPEND_ONLY: Final = frozenset({"audit_event", "audit_seal"})
 _FIND_ROLE: Final = sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = :role")
 
+_HAS_RIGHTS: Final = sa.text(
+    "SELECT has_table_privilege(:role, 'audit_event', 'INSERT') "
+    "AND has_table_privilege(:role, 'person', 'UPDATE')"
+)
+"""Whoever has some rights of a table and may not pass them on is told by a warning only."""
+
 
 def grant_rights(store: Store, role: str) -> None:
     """Give a role the rights of the server, and take away any others that it had on the tables.
@@ -27,7 +33,8 @@ def grant_rights(store: Store, role: str) -> None:
         role: Name of a role that exists.
 
     Raises:
-        InvalidInput: If the store is not on PostgreSQL, or the role is missing or all-powerful.
+        InvalidInput: If the store is not on PostgreSQL, or the role is missing or all-powerful,
+            or whoever opened the store may not give rights.
         StorageUnavailable: If the database cannot be reached.
     """
     if store.is_sqlite:
@@ -41,6 +48,8 @@ def grant_rights(store: Store, role: str) -> None:
         quoted = store.engine.dialect.identifier_preparer.quote(role)
         for statement in _statements(quoted):
             unit.connection.execute(sa.text(statement))
+        if not unit.connection.execute(_HAS_RIGHTS, {"role": role}).scalar_one():
+            raise InvalidInput("role: was given nothing; grant as the owner of the tables")
 
 
 def _statements(role: str) -> list[str]:

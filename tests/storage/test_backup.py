@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from mpi.clock import FixedClock
 from mpi.errors import Conflict, InvalidInput, MpiError
 from mpi.services.audit_seal import copy_roots, seal_audit, verify_audit
 from mpi.storage.audit import AuditEvent, add_audit_events
-from mpi.storage.backup import back_up, restore
+from mpi.storage.backup import back_up, restore, run_program
 from mpi.storage.engine import Store, open_store
 from mpi.storage.rights import grant_rights
 from mpi.storage.trust_tables import METADATA
@@ -242,3 +243,18 @@ def test_the_servers_own_role_may_back_up_and_no_more(
         with writing(owner) as unit:
             unit.connection.execute(sa.text("DROP OWNED BY mpi_backed_up; DROP ROLE mpi_backed_up"))
         owner.close()
+
+
+def test_a_password_goes_by_the_environment_and_never_by_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, program = tmp_path / "seen", tmp_path / "bin" / "pg_restore"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$PGPASSWORD $*" > {seen}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    url = sa.make_url("postgresql+psycopg://mpi:s3cret@db.example/mpi")
+    run_program("pg_restore", ["--list"], url, "failed")
+    told, *words = seen.read_text().split()
+    assert told == "s3cret"
+    assert words == ["--dbname", "postgresql://mpi@db.example/mpi", "--list"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-from mpi.errors import InvalidInput
+from mpi.errors import InvalidInput, StorageUnavailable
 from mpi.storage.engine import Store, open_store
 from mpi.storage.rights import grant_rights
 from mpi.storage.unit_of_work import writing
@@ -58,7 +58,7 @@ def test_the_server_does_its_work(store: Store, statement: str) -> None:
     ],
 )
 def test_the_server_cannot_rewrite_what_was_done(store: Store, statement: str, table: str) -> None:
-    with pytest.raises(sa.exc.ProgrammingError, match=r"permission denied|must be owner"):
+    with pytest.raises(StorageUnavailable, match="does not let this role do that"):
         execute_as_server(store, statement.format(table))
 
 
@@ -66,3 +66,22 @@ def test_only_a_role_of_a_server_gets_rights(store: Store) -> None:
     for role, words in {"nobody": "none of this name", "postgres": "superuser"}.items():
         with pytest.raises(InvalidInput, match=words):
             grant_rights(store, role)
+
+
+def test_who_does_not_own_the_tables_cannot_give_rights(store: Store) -> None:
+    with writing(store) as unit:
+        unit.connection.execute(sa.text("CREATE ROLE mpi_other LOGIN"))
+    grant_rights(store, "mpi_other")
+    url = store.engine.url.set(username="mpi_other").render_as_string(hide_password=False)
+    other = open_store(url)
+    with writing(store) as unit:
+        unit.connection.execute(sa.text("CREATE ROLE mpi_third"))
+    try:
+        with pytest.raises(InvalidInput, match="was given nothing"):
+            grant_rights(other, "mpi_third")
+    finally:
+        other.close()
+        with writing(store) as unit:
+            unit.connection.execute(
+                sa.text("DROP OWNED BY mpi_other; DROP ROLE mpi_other; DROP ROLE mpi_third")
+            )
