@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from mpi.errors import InvalidSettings
 from mpi.services.key_files import require_secret, write_secret
 
 LOG_KEY_FILE: Final = "log-key"
@@ -31,6 +32,9 @@ def replace_log_key(folder: Path) -> None:
 
 
 def read_log_key(folder: Path) -> bytes:
-    """The secret. Raises InvalidSettings if there is none or others may read it."""
+    """The secret. Raises InvalidSettings if there is none, a short one, or others may read it."""
     require_secret(folder / LOG_KEY_FILE, "secret of the log")
-    return (folder / LOG_KEY_FILE).read_bytes()
+    secret = (folder / LOG_KEY_FILE).read_bytes()
+    if len(secret) < _SECRET_BYTES:
+        raise InvalidSettings(f"keys_folder: {LOG_KEY_FILE} is too short to be a secret")
+    return secret

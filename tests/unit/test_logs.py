@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from mpi import logs
+from mpi.errors import InvalidSettings
+from mpi.services.log_key import LOG_KEY_FILE, create_log_key, read_log_key
 
 
 @pytest.fixture
@@ -71,3 +73,11 @@ def test_a_reference_is_good_for_a_month_and_a_secret():
     assert told == logs.person_reference("P1", **given)
     assert told != logs.person_reference("P1", **given | {"month": "2026-12"})
     assert told != logs.person_reference("P1", **given | {"secret": b"another"})
+
+
+def test_an_emptied_secret_is_refused_and_not_taken_for_none(tmp_path):
+    assert create_log_key(tmp_path)
+    assert len(read_log_key(tmp_path)) >= 32
+    (tmp_path / LOG_KEY_FILE).write_bytes(b"")
+    with pytest.raises(InvalidSettings, match="too short"):
+        read_log_key(tmp_path)
