@@ -38,6 +38,8 @@ STATEMENT_TIMEOUT_S: Final = 2.0
 LOCK_WAIT_S: Final = 20.0
 """Seconds of waiting for others who write to the same records; past that the caller is asked to
 try again."""
+REQUEST_KEPT_DAYS: Final = 30
+"""Days for which a request sent again under its key gets its first outcome."""
 FEED_LINE_BYTES_MAX: Final = 1_048_576
 """A line of a feed, 1 MiB; a row with a longer one is set aside."""
 FEED_FIELD_CHARACTERS_MAX: Final = 20_000

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from mpi import logs
 from mpi.clock import Clock
 from mpi.errors import MpiError
+from mpi.limits import REQUEST_KEPT_DAYS
 from mpi.services.audit_seal import copy_roots, seal_audit
 from mpi.services.webhooks import Deliverer
 from mpi.storage.engine import Store
 from mpi.storage.figures import note_heard
 from mpi.storage.outbox import number_events
+from mpi.storage.requests import forget_outcomes
 from mpi.storage.unit_of_work import writing
 
 PASS_EVERY_S: Final = 1.0
@@ -102,5 +105,9 @@ def steps_behind(
             with writing(store) as unit:
                 is_more = note_heard(unit)
 
-    steps: dict[str, Step] = {"seal": seal, "number": number, "hear": hear}
+    def forget() -> None:
+        with writing(store) as unit:
+            forget_outcomes(unit, before=clock.now() - timedelta(days=REQUEST_KEPT_DAYS))
+
+    steps: dict[str, Step] = {"seal": seal, "number": number, "hear": hear, "forget": forget}
     return steps | ({"deliver": deliverer.step} if deliverer else {})

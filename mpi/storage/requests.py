@@ -17,6 +17,9 @@ from mpi.storage.records import canonical_json
 from mpi.storage.tables import request_outcome
 from mpi.storage.unit_of_work import UnitOfWork
 
+FORGOTTEN_MAX: Final = 1_000
+"""Outcomes forgotten in one go, so that nobody who writes waits long for it."""
+
 
 def find_outcome(
     unit: UnitOfWork, caller: str, request_key: str, request_digest: str
@@ -67,8 +70,8 @@ def keep_outcome(
 
 
 def forget_outcomes(unit: UnitOfWork, *, before: datetime) -> None:
-    """Forget outcomes recorded before an instant: those that no retry can ask for any more."""
-    _FORGET.run(unit, before=before)
+    """Forget the oldest outcomes recorded before an instant, at most `FORGOTTEN_MAX` of them."""
+    _FORGET.run(unit, before=before, most=FORGOTTEN_MAX)
 
 
 _FIND: Final = PreparedQuery(
@@ -80,9 +83,14 @@ _FIND: Final = PreparedQuery(
 _KEEP: Final = insert_into(
     request_outcome, "caller", "request_key", "request_digest", "outcome", "recorded_at"
 )
-_FORGET: Final = PreparedWrite(
-    sa.delete(request_outcome).where(
+_KEY: Final = (request_outcome.c.caller, request_outcome.c.request_key)
+_OLD: Final = (
+    sa.select(*_KEY)
+    .where(
         request_outcome.c.recorded_at
         < sa.bindparam("before", type_=request_outcome.c.recorded_at.type)
     )
+    .order_by(request_outcome.c.recorded_at)
+    .limit(sa.bindparam("most", type_=sa.Integer))
 )
+_FORGET: Final = PreparedWrite(sa.delete(request_outcome).where(sa.tuple_(*_KEY).in_(_OLD)))
