@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Final
 
 from mpi import logs
 from mpi.clock import Clock
 from mpi.errors import MpiError
-from mpi.services.audit_seal import copy_roots, seal_audit
+from mpi.services.audit_seal import RootsCopier, seal_audit
 from mpi.services.webhooks import Deliverer
 from mpi.storage.engine import Store
 from mpi.storage.figures import note_heard
@@ -73,24 +72,29 @@ class Behind:
             try:
                 step()
             except (MpiError, OSError) as error:
-                logs.warning("behind_failed", action=name, error_class=type(error).__name__)
+                reason = str(error) if isinstance(error, MpiError) else None  # Others name paths.
+                kind = type(error).__name__
+                logs.warning("behind_failed", action=name, error_class=kind, reason=reason)
 
 
 def steps_behind(
-    store: Store, clock: Clock, *, roots: Path | None = None, deliverer: Deliverer | None = None
+    store: Store,
+    clock: Clock,
+    *,
+    roots: RootsCopier | None = None,
+    deliverer: Deliverer | None = None,
 ) -> dict[str, Step]:
     """What every installation needs done behind the requests: name -> step.
 
     Args:
         store: What is worked on.
         clock: Stamps seals.
-        roots: File to which roots of seals are copied; None for nowhere.
+        roots: Copies roots of seals to a file; None for nowhere.
         deliverer: Sends webhooks; None for nobody.
     """
 
     def seal() -> None:
-        if seal_audit(store, clock=clock) and roots is not None:
-            copy_roots(store, roots)
+        seal_audit(store, clock=clock)
 
     def number() -> None:
         with writing(store) as unit:
@@ -103,4 +107,5 @@ def steps_behind(
                 is_more = note_heard(unit)
 
     steps: dict[str, Step] = {"seal": seal, "number": number, "hear": hear}
+    steps |= {"copy_roots": roots.step} if roots else {}
     return steps | ({"deliver": deliverer.step} if deliverer else {})
