@@ -17,6 +17,7 @@ from mpi.domain.identifiers import PersonId
 from mpi.domain.policy import Permit
 from mpi.errors import Unavailable
 from mpi.services.ask import ask
+from mpi.services.audit_seal import RootsCopier, check_roots_file
 from mpi.services.behind import Behind, steps_behind
 from mpi.services.clients import Client, ClientDirectory, audit_grant
 from mpi.services.disclosure import Disclosable, Recipient
@@ -48,6 +49,8 @@ class Service:
     """Who may call; None: keys of this process alone, for tests and demonstrations."""
     behind: Behind | None = None
     """Work behind the requests; None where nobody waits for it."""
+    roots: RootsCopier | None = None
+    """Copies the audit trail's roots, behind the requests; None where no file is named."""
     writer: Writer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,7 +92,10 @@ class Service:
     def figures(self) -> list[Figure]:
         """See `mpi.services.figures`: gauges as of now, ages in seconds."""
         with reading(self.store) as unit:
-            return figures(unit, now=self.clock.now())
+            told = figures(unit, now=self.clock.now())
+        failing_s = self.roots.failing_s() if self.roots else 0.0
+        words = "Time since roots of the audit trail were last copied, if they cannot be"
+        return [*told, Figure("mpi_audit_roots_failing_seconds", words, (), (((), failing_s),))]
 
     def act(self, use_case: Callable[..., Result], *said: Any, **options: Any) -> Result:
         """What came of a use case that writes: `use_case(writer, index, *said, clock=...)`."""
@@ -128,6 +134,8 @@ def open_service(settings: Settings | None = None, clock: Clock | None = None) -
         MpiError: If settings, keys, store or release are missing or wrong, in one sentence.
     """
     chosen, told = settings or read_settings(), clock or SystemClock()
+    if chosen.audit_roots_file:
+        check_roots_file(chosen.audit_roots_file)
     sources = read_source_systems(chosen.sources_folder)
     index = compile_linkage_index(read_release(release_in_force(chosen.release_folder)), sources)
     store = open_store(chosen.database_url)
@@ -136,19 +144,22 @@ def open_service(settings: Settings | None = None, clock: Clock | None = None) -
     owned: dict[str, frozenset[str]] = {}
     for source in sources.values():
         owned[source.ods_code] = owned.get(source.ods_code, frozenset()) | {source.name}
+    path = chosen.audit_roots_file
+    roots = RootsCopier(store, path, told) if path else None
     return Service(
         store=store,
         index=index,
         clock=told,
         sources=sources,
-        behind=_behind(store, told, chosen),
+        behind=_behind(store, told, chosen, roots),
+        roots=roots,
         access=open_access(ClientDirectory(store, owned), chosen),
     )
 
 
-def _behind(store: Store, clock: Clock, settings: Settings) -> Behind:
+def _behind(store: Store, clock: Clock, settings: Settings, roots: RootsCopier | None) -> Behind:
     deliverer = Deliverer(store, clock, listed(settings.webhook_hosts))
-    steps = steps_behind(store, clock, roots=settings.audit_roots_file, deliverer=deliverer)
+    steps = steps_behind(store, clock, roots=roots, deliverer=deliverer)
     return Behind(steps, close=deliverer.close)
 
 

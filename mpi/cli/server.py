@@ -39,9 +39,12 @@ def serve(
     a token; beyond it, it needs real keys (mpi init) and TLS, its own or a declared proxy's.
     """
     from mpi.cli.registering import opened_for_writing
+    from mpi.services.audit_seal import check_roots_file
 
     settings = chosen_settings(database_url)
     check_exposure(settings, host, workers=workers)
+    if settings.audit_roots_file:
+        check_roots_file(settings.audit_roots_file)
     with opened_for_writing(settings):
         pass  # What is wrong is told here in one sentence, and not by every worker.
     _prepare_keys(settings, is_local=is_loopback(host))

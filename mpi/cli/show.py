@@ -37,15 +37,15 @@ BAR_CHARACTERS_MAX: Final = 12
 BITS_A_CHARACTER: Final = 2.0
 WEIGHT_DECIMALS: Final = 6
 PROBABILITY_DECIMALS: Final = 6
-WIDTH_ELSEWHERE: Final = 120
-"""Characters of a line where output goes to a file or a pipe, which have no width of their own."""
+WIDTH_ELSEWHERE: Final = 1_000_000
+"""Characters of a line in a file or a pipe: a program that reads one must find values whole."""
 _NAME_PARTS: Final = ("given_name", "family_name")
 _PLACE_PARTS: Final = ("name", "address", "town", "postcode", "phone")
 _ASIDES: Final = ("kind", "relationship", "until")
 
 
 def _console() -> Console:
-    """Standard output, as wide as its terminal."""
+    """Standard output, as wide as its terminal; without one, as wide as what is shown."""
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDTH_ELSEWHERE
@@ -71,7 +71,9 @@ def print_rows(rows: Sequence[Mapping[str, Any]], console: Console | None = None
     if not rows:
         shown.print("None.")
         return
-    table = Table(*(name.replace("_", " ") for name in rows[0]), box=None)
+    table = Table(box=None)
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row.values()))
     shown.print(table)

@@ -3,25 +3,30 @@
 Events are appended in the transaction of what they tell of, which must wait for nothing. Behind it
 batches of them are sealed: the digests of 500 events make a Merkle root, and every seal's chain
 value covers the one before. To change an event unnoticed one must change every later seal too, and
-every copy of the roots that was taken elsewhere (`audit_roots_file`).
+every copy of the roots that was taken elsewhere (`audit_roots_file`). Roots of another
+store, such as a restored copy, never go into that file: it would no longer prove anything.
 
 Source: RFC 6962, section 2.1, for the tree. Digests are SHA-256.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import orjson
 
 from mpi.clock import Clock
+from mpi.errors import Conflict, InvalidSettings, MpiError
 from mpi.storage.audit_seals import (
     EventRow,
     Seal,
@@ -46,6 +51,8 @@ _NUMBER_BYTES: Final = 8
 _LEAF_BYTES: Final = 40
 _SEALS_AT_ONCE: Final = 20
 _BEGINNING: Final = "0" * 64
+_TAIL_BYTES: Final = 1_024
+"""More than the last line of a file of roots, which has about 110."""
 
 
 class FindingKind(StrEnum):
@@ -114,23 +121,84 @@ def seal_audit(store: Store, *, clock: Clock) -> int:
     return sealed
 
 
-def copy_roots(store: Store, path: Path) -> int:
-    """Append to a file every root that it does not have yet; how many were appended.
+class RootsCopier:
+    """Keeps the file of roots up with the store, a step at a time, and knows since when it is not.
 
-    A line is one JSON object: `seal`, `last_event`, and `chain` as 64 hexadecimal digits.
+    Args:
+        store: Holds the seals.
+        path: The file, which `check_roots_file` lets pass.
+        clock: Tells since when steps have failed.
+    """
+
+    def __init__(self, store: Store, path: Path, clock: Clock) -> None:
+        self._store, self._path, self._clock = store, path, clock
+        self._is_whole = False
+        self._failing_since: datetime | None = None
+
+    def step(self) -> None:
+        """Copy what the file lacks. Raises as `copy_roots` does; the next step tries again."""
+        try:
+            copy_roots(self._store, self._path, is_whole=self._is_whole)
+        except (MpiError, OSError):
+            self._is_whole = False
+            self._failing_since = self._failing_since or self._clock.now()
+            raise
+        self._is_whole, self._failing_since = True, None
+
+    def failing_s(self) -> float:
+        """Seconds since the first of the steps that failed in a row; 0 if the last one did not."""
+        since = self._failing_since
+        return (self._clock.now() - since).total_seconds() if since else 0.0
+
+
+def check_roots_file(path: Path) -> None:
+    """Refuse a file of roots that could never be written.
 
     Raises:
+        InvalidSettings: If its folder is not there, or this account may not write to it.
+    """
+    if not path.parent.is_dir():
+        raise InvalidSettings("audit_roots_file: its folder is not there; make or mount it first")
+    is_there = path.exists()
+    may_write = os.access(path if is_there else path.parent, os.R_OK | os.W_OK)
+    if not may_write or (is_there and not path.is_file()):
+        raise InvalidSettings("audit_roots_file: this account cannot read and write such a file")
+
+
+def copy_roots(store: Store, path: Path, *, is_whole: bool = False) -> int:
+    """Append to a file every root that it lacks; how many were appended.
+
+    A line is one JSON object: `seal`, `last_event`, and `chain` as 64 hexadecimal digits. The
+    newest root is the last line. One worker copies at a time, the others wait for it.
+
+    Args:
+        store: Holds the seals.
+        path: The file; made if it is not there.
+        is_whole: The file was seen to lack nothing before its last line, which alone is read then.
+
+    Raises:
+        Conflict: If the file's newest root is not of this store; then nothing is written.
         StorageUnavailable: If the store cannot be read now.
         OSError: If the file cannot be read or written.
     """
-    known = _copied_roots(path)
-    last, appended = max(known, default=0), 0
-    with path.open("a", encoding="utf-8") as file:
-        for seal in _seals(store, after=last):
-            line = {"seal": seal.number, "last_event": seal.last_event, "chain": seal.chain}
-            file.write(json.dumps(line) + "\n")
-            appended += 1
-    return appended
+    with path.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # Until it is closed.
+        end = _tail(file)
+        known = _roots(end.splitlines()[-1:]) if is_whole and end.endswith(b"\n") else {}
+        if not known:
+            file.seek(0)
+            known, is_whole = _roots(file), False
+        newest = _own_seal(store, known)
+        file.write(b"" if not end or end.endswith(b"\n") else b"\n")
+        first = max(known) if is_whole else next(n for n in count(1) if n not in known) - 1
+        appended, last = 0, 0
+        for seal in _seals(store, after=first):
+            if seal.number not in known:
+                file.write(_root_line(seal))
+                appended, last = appended + 1, seal.number
+        if newest and 0 < last < newest.number:
+            file.write(_root_line(newest))  # The last line says how far the file goes.
+        return appended
 
 
 def verify_audit(
@@ -278,15 +346,47 @@ def _count_after(store: Store, last_event: int) -> int:
 
 
 def _copied_roots(path: Path) -> dict[int, str]:
-    """Seal number -> chain value; a line that was cut off by a crash is written again."""
-    roots: dict[int, str] = {}
     if not path.exists():
-        return roots
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            try:
-                content: Any = json.loads(line)
-                roots[int(content["seal"])] = str(content["chain"])
-            except (ValueError, KeyError, TypeError):
-                continue
+        return {}
+    with path.open("rb") as file:
+        return _roots(file)
+
+
+def _roots(lines: Iterable[bytes]) -> dict[int, str]:
+    """Seal number -> chain value; a line that was cut off by a crash is passed over."""
+    roots: dict[int, str] = {}
+    for line in lines:
+        try:
+            content: Any = json.loads(line)
+            roots[int(content["seal"])] = str(content["chain"])
+        except (ValueError, KeyError, TypeError, OverflowError):
+            continue
     return roots
+
+
+def _own_seal(store: Store, known: dict[int, str]) -> Seal | None:
+    """The store's seal of the newest root known; None if no root is. Raises Conflict."""
+    if not known:
+        return None
+    number = max(known)
+    with reading(store) as unit:
+        last = find_last_seal(unit)
+        is_there = last is not None and 1 <= number <= last.number
+        found = list_seals(unit, after=number - 1, limit=1) if is_there else []
+    if not found or (found[0].number, found[0].chain) != (number, known[number]):
+        raise Conflict(
+            "audit_roots_file: its newest root is not of this store, so nothing was written; "
+            "name another file for this store, and keep that one as it is"
+        )
+    return found[0]
+
+
+def _root_line(seal: Seal) -> bytes:
+    line = {"seal": seal.number, "last_event": seal.last_event, "chain": seal.chain}
+    return json.dumps(line).encode() + b"\n"
+
+
+def _tail(file: BinaryIO) -> bytes:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _TAIL_BYTES))
+    return file.read()

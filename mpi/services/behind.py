@@ -10,14 +10,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
 from mpi import logs
 from mpi.clock import Clock
 from mpi.errors import MpiError
 from mpi.limits import REQUEST_KEPT_DAYS
-from mpi.services.audit_seal import copy_roots, seal_audit
+from mpi.services.audit_seal import RootsCopier, seal_audit
 from mpi.services.webhooks import Deliverer
 from mpi.storage.engine import Store
 from mpi.storage.figures import note_heard
@@ -76,24 +75,29 @@ class Behind:
             try:
                 step()
             except (MpiError, OSError) as error:
-                logs.warning("behind_failed", action=name, error_class=type(error).__name__)
+                reason = str(error) if isinstance(error, MpiError) else None  # Others name paths.
+                kind = type(error).__name__
+                logs.warning("behind_failed", action=name, error_class=kind, reason=reason)
 
 
 def steps_behind(
-    store: Store, clock: Clock, *, roots: Path | None = None, deliverer: Deliverer | None = None
+    store: Store,
+    clock: Clock,
+    *,
+    roots: RootsCopier | None = None,
+    deliverer: Deliverer | None = None,
 ) -> dict[str, Step]:
     """What every installation needs done behind the requests: name -> step.
 
     Args:
         store: What is worked on.
         clock: Stamps seals.
-        roots: File to which roots of seals are copied; None for nowhere.
+        roots: Copies roots of seals to a file; None for nowhere.
         deliverer: Sends webhooks; None for nobody.
     """
 
     def seal() -> None:
-        if seal_audit(store, clock=clock) and roots is not None:
-            copy_roots(store, roots)
+        seal_audit(store, clock=clock)
 
     def number() -> None:
         with writing(store) as unit:
@@ -110,4 +114,5 @@ def steps_behind(
             forget_outcomes(unit, before=clock.now() - timedelta(days=REQUEST_KEPT_DAYS))
 
     steps: dict[str, Step] = {"seal": seal, "number": number, "hear": hear, "forget": forget}
+    steps |= {"copy_roots": roots.step} if roots else {}
     return steps | ({"deliver": deliverer.step} if deliverer else {})

@@ -21,13 +21,16 @@ from fastapi.testclient import TestClient
 
 from api.access import Rates
 from api.app import create_app
-from api.wiring import Service
+from api.wiring import Service, open_service
 from mpi import logs
 from mpi.clock import FixedClock
 from mpi.domain.policy import Role
+from mpi.errors import InvalidSettings
 from mpi.limits import JSON_DEPTH_MAX
+from mpi.services.audit_seal import RootsCopier
 from mpi.services.behind import Behind, steps_behind
 from mpi.services.figures import figures
+from mpi.settings import read_settings
 from mpi.storage.engine import Store
 from mpi.storage.unit_of_work import BULK_LOCK, reading, writing
 from tests.callers import headers_of
@@ -76,6 +79,55 @@ def test_the_figures_tell_what_was_asked_and_what_waits(
     assert metric(text, "mpi_audit_unsealed") == 0
     assert metric(text, "mpi_candidates_count") >= 1
     assert "mpi_outbox_lag_seconds" in text
+
+
+def test_a_roots_file_of_another_store_is_told_by_a_figure_and_the_log(
+    service: Service, tmp_path: Path
+) -> None:
+    roots, clock, stream = tmp_path / "roots.jsonl", FixedClock(LATER), io.StringIO()
+    roots.write_text('{"seal": 1, "last_event": 3, "chain": "00"}\n')
+    copier = RootsCopier(service.store, roots, clock)
+    kept = logs._LOGGER.handlers[:]
+    logs.configure_logs(stream=stream)
+    try:
+        with TestClient(
+            create_app(replace(service, roots=copier, clock=clock)), client=("127.0.0.1", 1)
+        ) as here:
+            run_once("copy_roots", copier.step)
+            clock.at += timedelta(seconds=90)
+            assert metric(here.get("/metrics").text, "mpi_audit_roots_failing_seconds") == 90
+    finally:
+        logs._LOGGER.handlers[:], logs._LOGGER.propagate = kept, True
+    told = next(
+        line for line in map(json.loads, stream.getvalue().splitlines()) if "action" in line
+    )
+    assert (told["event"], told["action"]) == ("behind_failed", "copy_roots")
+    assert told["reason"].startswith("audit_roots_file: its newest root is not of this store")
+
+
+def run_once(name: str, step: Any) -> None:
+    """The step behind a service, which has ended at least once."""
+    has_ended = threading.Event()
+
+    def told() -> None:
+        try:
+            step()
+        finally:
+            has_ended.set()
+
+    behind = Behind({name: told}, every_s=0.001)
+    behind.start()
+    has_ended.wait(5)
+    behind.stop()
+
+
+def test_a_service_whose_roots_have_no_folder_does_not_start(
+    installation: dict[str, str], tmp_path: Path
+) -> None:
+    settings = read_settings(tmp_path, installation)
+    missing = tmp_path / "missing" / "roots.jsonl"
+    with pytest.raises(InvalidSettings, match="audit_roots_file: its folder is not there"):
+        open_service(replace(settings, audit_roots_file=missing))
 
 
 def test_the_figures_are_for_this_machine_or_for_operators(service: Service) -> None:

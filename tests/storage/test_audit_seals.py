@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import tracemalloc
@@ -17,11 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpi.clock import FixedClock
+from mpi.errors import Conflict, InvalidSettings
 from mpi.services.ask import ask
 from mpi.services.audit_seal import (
     SEAL_EVENTS_MAX,
     FindingKind,
+    RootsCopier,
     Verification,
+    check_roots_file,
     copy_roots,
     merkle_root,
     seal_audit,
@@ -191,6 +195,106 @@ def test_a_copied_line_cut_off_by_a_crash_is_written_again(store: Store, tmp_pat
     roots.write_text('{"seal": 1, "last_ev\n')
     assert copy_roots(store, roots) == 1
     assert verify_audit(store, roots).findings_count == 0
+
+
+def sealed(store: Store, seals: int) -> None:
+    for _ in range(seals):
+        append(store, 1)
+        seal_audit(store, clock=CLOCK)
+
+
+def numbers(roots: Path) -> list[int]:
+    """The seals whose roots can be read, in the order of the file."""
+    found = []
+    for line in roots.read_text().splitlines():
+        try:
+            found.append(json.loads(line)["seal"])
+        except ValueError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("is_whole", [False, True], ids=["first", "later"])
+def test_a_line_without_an_end_is_not_glued_to_the_next(
+    store: Store, tmp_path: Path, is_whole: bool
+) -> None:
+    roots = tmp_path / "roots.jsonl"
+    sealed(store, 2)
+    copy_roots(store, roots)
+    roots.write_bytes(roots.read_bytes()[:-30])  # As a crash does.
+    sealed(store, 1)
+    assert copy_roots(store, roots, is_whole=is_whole) == 2
+    assert numbers(roots) == [1, 2, 3]
+    assert copy_roots(store, roots, is_whole=is_whole) == 0
+    assert verify_audit(store, roots).findings_count == 0
+
+
+def test_every_root_that_the_file_lacks_is_written_and_the_newest_last(
+    store: Store, tmp_path: Path
+) -> None:
+    roots = tmp_path / "roots.jsonl"
+    sealed(store, 5)
+    copy_roots(store, roots)
+    first, second, third, _fourth, fifth = roots.read_text().splitlines(keepends=True)
+    roots.write_text(first + second[:20] + third + fifth)  # Glued: neither can be read.
+    assert copy_roots(store, roots) == 3
+    assert numbers(roots) == [1, 5, 2, 3, 4, 5]
+    sealed(store, 1)
+    assert copy_roots(store, roots, is_whole=True) == 1
+    assert numbers(roots)[-2:] == [5, 6]
+
+
+@pytest.mark.parametrize("seals", [1, 2, 4], ids=["behind the file", "as far", "beyond"])
+@pytest.mark.parametrize("is_whole", [False, True], ids=["first", "later"])
+def test_another_stores_roots_are_not_added_to(
+    store: Store, new_database: Callable[[str], str], tmp_path: Path, seals: int, is_whole: bool
+) -> None:
+    from mpi.storage.engine import open_store
+
+    roots, other = tmp_path / "roots.jsonl", open_store(new_database("sqlite"))
+    sealed(store, 2)
+    copy_roots(store, roots)
+    before = roots.read_bytes()
+    append(other, 7)
+    sealed(other, seals)
+    with pytest.raises(Conflict, match="audit_roots_file: its newest root is not of this store"):
+        copy_roots(other, roots, is_whole=is_whole)
+    assert roots.read_bytes() == before
+    other.close()
+
+
+def test_a_copy_that_failed_is_tried_again_without_a_new_seal(store: Store, tmp_path: Path) -> None:
+    roots, clock = tmp_path / "elsewhere" / "roots.jsonl", FixedClock(NOW)
+    sealed(store, 2)
+    copier = RootsCopier(store, roots, clock)
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            copier.step()
+        clock.at += timedelta(seconds=30)
+    assert copier.failing_s() == 60
+    roots.parent.mkdir()
+    copier.step()
+    copier.step()
+    assert (copier.failing_s(), numbers(roots)) == (0, [1, 2])
+
+
+def test_workers_that_copy_at_once_write_each_root_once(store: Store, tmp_path: Path) -> None:
+    roots = tmp_path / "roots.jsonl"
+    sealed(store, 30)
+    workers = [threading.Thread(target=copy_roots, args=(store, roots)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert numbers(roots) == list(range(1, 31))
+
+
+def test_a_roots_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    check_roots_file(tmp_path / "roots.jsonl")
+    assert not list(tmp_path.iterdir())
+    for path in (tmp_path / "missing" / "roots.jsonl", tmp_path):
+        with pytest.raises(InvalidSettings, match="audit_roots_file: "):
+            check_roots_file(path)
 
 
 @pytest.mark.parametrize("change", ["UPDATE audit_seal SET root = 'x'", "DELETE FROM audit_seal"])

@@ -273,6 +273,7 @@ def test_columns_that_are_not_known_are_told_fit_for_a_terminal(tmp_path):
     told = link(path)[1].summary()
     assert "?[2Jcleared" in told
     assert "and 982 more" in told
+    assert f"Known are {', '.join(FILE_COLUMNS)}." in told
     assert "\x1b" not in told
     assert len(told) < 1_000
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from mpi.batch.quality.evaluation_tables import TextTable
 from mpi.cli.progress import ShownProgress
-from mpi.cli.show import _probability, _words, print_explanation, print_tables
+from mpi.cli.show import _probability, _words, print_explanation, print_rows, print_tables
 from mpi.linkage.explain import Explanation, ExplanationStep
 
 
@@ -50,6 +50,25 @@ def test_the_waterfall_sums_to_the_weight(bits):
 def test_text_in_brackets_is_shown_as_it_is():
     table = TextTable(title="Rates", columns=("", "share"), rows=(("[red]one", "1 %"),))
     assert "[red]one" in shown(lambda console: print_tables([table], console))
+
+
+ROW = {"at": "2026-05-01T12:00:00.000001+00:00", "seen": [f"clinic:{n:09}" for n in range(40)]}
+
+
+def test_rows_in_a_pipe_are_whole_and_a_line_each(monkeypatch, capsys):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    print_rows([ROW | {"user": "u" * 90}] * 2)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    for line in lines[1:]:
+        assert ROW["at"] in line
+        assert all(key in line for key in ROW["seen"])
+
+
+def test_rows_in_a_terminal_lose_nothing():
+    letters = "".join(re.findall(r"\w", shown(lambda console: print_rows([ROW], console))))
+    assert "…" not in shown(lambda console: print_rows([ROW], console))
+    assert letters.count("clinic") == len(ROW["seen"])
 
 
 def test_progress_collects_seconds_and_writes_a_line_a_phase():

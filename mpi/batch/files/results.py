@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from mpi.batch.edges import CrowdedKey
-from mpi.batch.files.input import InputFile
+from mpi.batch.files.input import FILE_COLUMNS, InputFile
 from mpi.batch.groups import Grouping
 from mpi.domain.identifiers import PersonId, person_id_from_bytes
 
@@ -141,7 +141,10 @@ def questions_table(file: InputFile, grouping: Grouping, persons: list[PersonId]
 def input_notes(file: InputFile, hidden: int) -> Iterator[str]:
     """What somebody should know of how the file was read, in sentences."""
     if file.ignored_columns:
-        yield f"Columns that are not known were left alone: {_named(file.ignored_columns)}."
+        yield (
+            f"Columns that are not known were left alone: {_named(file.ignored_columns)}. "
+            f"Known are {', '.join(FILE_COLUMNS)}."
+        )
     if file.unnamed_rows:
         yield f"{file.unnamed_rows:,} rows have no record_id; they are called row-<number>."
     if file.has_repeated_ids:
