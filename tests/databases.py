@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -65,6 +66,10 @@ class PostgresqlServer:
             time.sleep(0.01)
         self.process = self.start()
         _wait_for(self, self.process)
+
+    def drop_database(self, url: str) -> None:
+        """Remove a database that nobody uses: recovery syncs every file that is left."""
+        self._administer(f"DROP DATABASE {urlsplit(url).path[1:]}")
 
     def _administer(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:

@@ -111,6 +111,7 @@ def lost_with_the_database(index: LinkageIndex, *, is_durable: bool, rounds: int
                 lost += len(set(told) - set(stored))
                 check_store(live)
                 live.close()
+            server.drop_database(url)
             if lost:
                 break
     return lost
