@@ -51,11 +51,11 @@ bench-full: $(BENCH_INSTALLED) ## Measure the whole region; takes hours, unatten
 
 lock: $(INSTALLED) ## Pin every package again, after a change of pyproject.toml
 	$(BIN)/pip-compile --quiet --extra dev --build-deps-for editable --generate-hashes \
-		--strip-extras --allow-unsafe --no-annotate --no-header --no-emit-index-url \
-		--no-emit-trusted-host --no-emit-options --output-file requirements.lock pyproject.toml
+		--strip-extras --allow-unsafe --no-annotate --no-header --no-emit-options \
+		--output-file requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --extra bench --constraint requirements.lock --generate-hashes \
-		--strip-extras --allow-unsafe --no-annotate --no-header --no-emit-index-url \
-		--no-emit-trusted-host --no-emit-options --output-file benchmarks/requirements.lock pyproject.toml
+		--strip-extras --allow-unsafe --no-annotate --no-header --no-emit-options \
+		--output-file benchmarks/requirements.lock pyproject.toml
 
 clean: ## Remove what was made: .venv, caches, the demo
 	rm -rf $(VENV) demo build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
