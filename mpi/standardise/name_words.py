@@ -103,7 +103,7 @@ def is_unknown_name(folded: str, words: list[str]) -> bool:
 
 
 def is_unknown_word(word: str) -> bool:
-    """Whether this word names nobody: NK, TEST, XXX."""
+    """Whether this word names nobody: NK, TEST, one letter repeated."""
     return word in UNKNOWN_NAMES or (len(word) > 2 and len(set(word)) == 1)
 
 

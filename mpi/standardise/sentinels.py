@@ -33,5 +33,5 @@ COUNTRY_LINES: Final = _values("addresses", "countries")
 
 
 def is_one_character(code: str) -> bool:
-    """`0000000`, `XXXX`: one character repeated, which numbers of people hardly ever are."""
+    """`0000000`, `9999999`: one character repeated, which numbers of people hardly ever are."""
     return len(set(code)) == 1
