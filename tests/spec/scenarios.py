@@ -61,8 +61,6 @@ class Scenario:
     why: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    gap: str = ""
-    """Why it does not come out so yet; the test then expects a failure."""
 
     @cached_property
     def records(self) -> Mapping[RecordKey, SourceRecord]:
@@ -118,8 +116,7 @@ def _parse_scenario(block: str) -> Scenario:
     lines = block.strip().splitlines()
     names = tomllib.loads("\n".join(line for line in lines if "|" not in line))
     table = [tuple(cell.strip() for cell in line.split("|")) for line in lines if "|" in line]
-    gap = names.get("gap", "")
-    scenario = Scenario(names["title"], names["why"], table[0], tuple(table[1:]), gap)
+    scenario = Scenario(names["title"], names["why"], table[0], tuple(table[1:]))
     unknown = set(scenario.columns) - {"source", "id", "expect", *FIELDS}
     if unknown or any(len(row) != len(scenario.columns) for row in scenario.rows):
         raise ValueError(f"{scenario.title}: unknown column or a row of another length")
@@ -158,7 +155,6 @@ def render_page(topics: tuple[Topic, ...]) -> str:
         parts += [f"## {topic.title}", topic.why]
         for scenario in topic.scenarios:
             parts += [f"### {scenario.title}", scenario.why, _render_table(scenario)]
-            parts += [f"**Not so yet:** {scenario.gap}"] if scenario.gap else []
     return "\n\n".join(parts) + "\n"
 
 

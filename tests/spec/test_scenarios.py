@@ -11,7 +11,6 @@ from tests.spec.executors import EXECUTORS
 from tests.spec.scenarios import parse_topic, read_topics
 
 SCENARIOS = [scenario for topic in read_topics() for scenario in topic.scenarios]
-KNOWN_GAPS = [scenario for scenario in SCENARIOS if scenario.gap]
 ORDERS = {"as written": 1, "reversed": -1}
 
 
@@ -49,18 +48,9 @@ def keys_of(owners, records):
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
-def test_scenario(scenario, executor, order, request):
-    if scenario.gap:
-        request.applymarker(pytest.mark.xfail(reason=scenario.gap, strict=True))
+def test_scenario(scenario, executor, order):
     found = outcomes(executor, ORDERS[order])[scenario.title]
     assert in_words(found) == in_words(scenario.expected)
-
-
-def test_a_known_gap_errs_on_the_side_of_keeping_people_apart():
-    for scenario in KNOWN_GAPS:
-        found, _ = outcomes("real time", 1)[scenario.title]
-        wanted, _ = scenario.expected
-        assert all(any(group <= person for person in wanted) for group in found)
 
 
 def test_titles_are_unique():
