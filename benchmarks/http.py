@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.floor import READS_HEADER, TAPE_HEADER, TAPES_VARIABLE
 from benchmarks.http_requests import ACTIONS, REGISTER, Asked, questions_and_statements
 from benchmarks.load_generator import Load, Round, generator
-from benchmarks.loaded import loaded_region, postgresql_region
+from benchmarks.loaded import copied_region, postgresql_region
 from benchmarks.served import FLOOR, SERVICE, UNAUDITED, Server, serving
 from benchmarks.suite import Outcome, Scale, Table
 from benchmarks.tapes import write_tapes
@@ -29,7 +29,7 @@ REQUESTS = {"quick": 60, "full": 400}
 """Of one round."""
 ROUNDS = {"quick": 3, "full": 5}
 CLIENTS = (1, 4, 8, 32)
-ARRIVING_S = {"quick": 0.8, "full": 10.0}
+ARRIVING_S = {"quick": 0.8, "full": 4.0}
 """How long requests arrive in a round that measures audit."""
 OPEN_CONNECTIONS = 64
 PEOPLE_MAX = 110_000
@@ -109,17 +109,17 @@ def run(scale: Scale) -> Outcome:
     people = min(scale.people, PEOPLE_MAX)
     figures: dict[str, Any] = {}
     tables: list[Table] = []
-    with loaded_region(people) as region, generator() as send:
+    with copied_region(people) as region, generator() as send:
         for name, url in _stores(region.settings.database_url, region.feeds):
             asked = questions_and_statements(
-                url, region.feeds, region.folder,
+                region, url,
                 questions=REQUESTS[scale.name] * (ROUNDS[scale.name] + 1),
                 statements=REQUESTS[scale.name] * (ROUNDS[scale.name] * len(CLIENTS) + 1),
             )  # fmt: skip
             bench = _Bench(send, asked, scale, region.folder, url, WORKERS[name])
             figures[name] = found = bench.measure()
             tables += _tables(name, found)
-        figures["records"] = region.report.written.records
+        figures["records"] = region.load.records
     return Outcome(tables, figures)
 
 
