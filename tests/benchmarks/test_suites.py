@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.http import Cell, Taken
+from benchmarks.http import Cell, Taken, arrivals_of
 from benchmarks.load_generator import Round
 from benchmarks.timing import Latencies, latencies_from
 
@@ -32,3 +32,11 @@ def test_a_cell_compares_rounds_that_followed_one_another() -> None:
     assert found["generator_busy"] == pytest.approx(0.1)
     assert found["errors"] == {"503": 3}
     assert found["calls"] == 200
+
+
+def test_questions_arrive_no_faster_than_the_slower_can_answer() -> None:
+    slow_service = {1: {"per_second": 300.0, "floor_per_second": 900.0},
+                    8: {"per_second": 400.0, "floor_per_second": 800.0}}  # fmt: skip
+    assert arrivals_of(slow_service) == 200.0
+    slow_floor = {1: {"per_second": 900.0, "floor_per_second": 500.0}}
+    assert arrivals_of(slow_floor) == 250.0
