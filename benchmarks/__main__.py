@@ -59,7 +59,8 @@ def main() -> int:
             if not ran_in(folder, [sys.executable, "-m", "benchmarks", name, *options],
                           within_s=WITHIN_S[name] if scale.is_full else QUICK_WITHIN_S)
         ]  # fmt: skip
-    print(f"{len(names)} suites in {(perf_counter() - began) / 60:.1f} minutes.", file=sys.stderr)
+    minutes = (perf_counter() - began) / 60
+    print(f"Suites run: {len(names)}, in {minutes:.1f} minutes.", file=sys.stderr)
     if failed:
         print(f"No result of: {', '.join(failed)}.", file=sys.stderr)
     return min(len(failed), 1)

@@ -36,7 +36,11 @@ def run(scale: Scale) -> Outcome:
         "records": records,
         "rows": load.rows,
         "seconds": total,
-        "phases": {**load.phases, "open to be asked": served},
+        "phases": {
+            **load.phases,
+            "between the phases": load.seconds - sum(load.phases.values()),
+            "open to be asked": served,
+        },
         "peak_mib": load.peak_mib,
         "splink_seconds": {**asdict(plain), "runs": len(runs)},
         "ratio": total / plain.median,
