@@ -1,26 +1,21 @@
 """What grows with the region: look-ups, registrations, load, memory, store; and a plot of it.
 
-The same is done to regions of four sizes, one after another: loaded by `mpi load` in a process of
-its own, asked in process, told records by eight senders, and removed.
+The same is done to regions of several sizes, one after another: loaded in a process of its own,
+asked in process, and told records by eight senders. The largest is a copy of the region that the
+other suites of a run ask.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import tempfile
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
-from time import perf_counter
 from typing import Any
 
-from benchmarks.cases.region import write_feeds
-from benchmarks.memory import peak_mib
+from benchmarks.loaded import LoadedRegion, copied_region, own_region
 from benchmarks.register import send_all, statements_about
 from benchmarks.resolve import questions_about
-from benchmarks.suite import SEED, Outcome, Scale, Table, stand_alone
+from benchmarks.suite import Outcome, Scale, Table, stand_alone
 from benchmarks.timing import latencies_of
 from mpi.batch.quality.charts import svg_of
 from mpi.clock import SystemClock
@@ -34,8 +29,8 @@ from mpi.storage.releases import read_release, release_in_force
 from mpi.storage.unit_of_work import reading
 from mpi.storage.writer import Writer
 
-PEOPLE = {"quick": (1_000, 2_000, 4_000), "full": (23_500, 94_000, 376_000, 800_000)}
-"""In full about 100 thousand, 400 thousand, 1.6 million and 3.4 million records."""
+SMALLER = {"quick": (1_000, 2_000), "full": (23_500, 94_000, 376_000)}
+"""People, beside the scale's own; in full about 100 thousand, 400 thousand, 1.6 million records."""
 QUESTIONS = {"quick": 500, "full": 3_000}
 SENT = {"quick": 400, "full": 3_000}
 SENDERS = 8
@@ -63,7 +58,7 @@ def run(scale: Scale) -> Outcome:
     """Load regions of several sizes, ask and tell each; gives a table by size and a plot."""
     sources = read_source_systems()
     index = compile_linkage_index(read_release(release_in_force(None)), sources)
-    sizes = [_measured(people, index, scale.name) for people in PEOPLE[scale.name]]
+    sizes = list(_sizes(scale, index))
     growth = sizes[-1].resolve_p50_ms / sizes[0].resolve_p50_ms
     header = ("people", "records", "resolve p50 ms", "p99 ms", "registered a second",
               "load s", "load at most MiB", "store MiB")  # fmt: skip
@@ -74,28 +69,28 @@ def run(scale: Scale) -> Outcome:
     return Outcome([Table(title, header, rows)], figures, {f"growth-{scale.name}.svg": plot})
 
 
-def _measured(people: int, index: LinkageIndex, scale: str) -> Size:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        feeds = write_feeds(folder / "feeds", people=people, seed=SEED)
-        path = folder / "index.sqlite3"
-        url, began = f"sqlite:///{path}", perf_counter()
-        peak = peak_mib(["load", str(feeds), "--database-url", url])
-        seconds, size = perf_counter() - began, path.stat().st_size
-        records = _records_in(path)
-        store = open_store(url)
-        prepare_store(store, index, read_source_systems(), clock=SystemClock())
-        rest_garbage_collector()
-        asked = [about for _, about in questions_about(feeds, QUESTIONS[scale])]
-        taken = latencies_of(_asker(store, index), asked)
-        rate = _registered_per_second(store, index, feeds, SENT[scale])
-        store.close()
-    return Size(people, records, taken.p50_ms, taken.p99_ms, rate, seconds, peak, size / 2**20)
+def _sizes(scale: Scale, index: LinkageIndex) -> Iterator[Size]:
+    for people in SMALLER[scale.name]:
+        if people < scale.people:
+            with own_region(people) as region:
+                yield _measured(people, region, index, scale.name)
+    with copied_region(scale.people) as region:
+        yield _measured(scale.people, region, index, scale.name)
 
 
-def _records_in(path: Path) -> int:
-    with closing(sqlite3.connect(path)) as connection:
-        return int(connection.execute("select count(*) from source_record").fetchone()[0])
+def _measured(people: int, region: LoadedRegion, index: LinkageIndex, scale: str) -> Size:
+    store = open_store(region.settings.database_url)
+    prepare_store(store, index, read_source_systems(), clock=SystemClock())
+    rest_garbage_collector()
+    asked = [about for _, about in questions_about(region, QUESTIONS[scale])]
+    taken = latencies_of(_asker(store, index), asked)
+    rate = _registered_per_second(store, index, region, SENT[scale])
+    store.close()
+    load = region.load
+    return Size(
+        people, load.records, taken.p50_ms, taken.p99_ms, rate,
+        load.seconds, load.peak_mib, load.store_mib,
+    )  # fmt: skip
 
 
 def _asker(store: Store, index: LinkageIndex) -> Any:
@@ -106,10 +101,12 @@ def _asker(store: Store, index: LinkageIndex) -> Any:
     return ask
 
 
-def _registered_per_second(store: Store, index: LinkageIndex, feeds: Path, count: int) -> float:
+def _registered_per_second(
+    store: Store, index: LinkageIndex, region: LoadedRegion, count: int
+) -> float:
     """The median of some rounds, as in the suite `register`."""
     writer = Writer(store)
-    statements = statements_about(feeds, feeds.parent, count)
+    statements = statements_about(region, count)
     parts = [statements[at :: ROUNDS + 1] for at in range(ROUNDS + 1)]
     sent = [send_all(writer, index, part, SENDERS) for part in parts]
     writer.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,6 +13,7 @@ from api.v1.schemas import AskedDemographics
 from api.v1.views import json_response, resolve_view
 from benchmarks.floor import TAPE_HEADER
 from benchmarks.load_generator import rendered
+from benchmarks.loaded import LoadedRegion
 from benchmarks.register import statements_about
 from benchmarks.resolve import questions_about
 from benchmarks.tapes import Kind, Tape, TapingWriter, taped
@@ -94,14 +94,13 @@ class Asked:
 
 
 def questions_and_statements(
-    url: str, feeds: Path, folder: Path, *, questions: int, statements: int
+    region: LoadedRegion, url: str, *, questions: int, statements: int
 ) -> Asked:
     """So many of each, about people of a region that is loaded in this store.
 
     Args:
-        url: Of the store.
-        feeds: What was loaded.
-        folder: For keys and other feeds.
+        region: What was loaded; its folder takes keys and other feeds.
+        url: Of the store that is asked, which may be another with the same content.
         questions: Of each kind.
         statements: For the service, and as many others for the floor.
     """
@@ -109,10 +108,10 @@ def questions_and_statements(
     index = compile_linkage_index(read_release(release_in_force(None)), sources)
     store = open_store(url)
     prepare_store(store, index, sources, clock=SystemClock())
-    settings = Settings(database_url=url, keys_folder=folder / "keys")
+    settings = Settings(database_url=url, keys_folder=region.folder / "keys")
     token = _token(settings, tuple(sources))
-    people = questions_about(feeds, questions)
-    stated = statements_about(feeds, folder, statements * 2)
+    people = questions_about(region, questions)
+    stated = statements_about(region, statements * 2)
     asked = Asked(_environment(settings), token)
     asked.add(BY_DEMOGRAPHICS, [_question(store, index, about) for _, about in people])
     asked.add(BY_SOURCE_ID, [_question(store, index, key) for key, _ in people])

@@ -82,44 +82,42 @@ def send(load: Load) -> Round:
 
 
 async def _send(load: Load) -> Round:
-    connections = [await _connected(load.port) for _ in range(load.clients)]
+    clients = [await _connected(load.port) for _ in range(load.clients)]
     found: list[tuple[str, float]] = []
     began, busy = perf_counter(), process_time()
     async with asyncio.timeout(TIMEOUT_S):
         if load.per_second is None:
             waiting = iter(load.requests)
-            await asyncio.gather(*(_ask_all(each, waiting, found) for each in connections))
+            await asyncio.gather(*(_ask_all(each, waiting, found) for each in clients))
         else:
-            await _arrive(load, connections, found)
+            await _arrive(load, clients, found)
     seconds, busy = perf_counter() - began, process_time() - busy
-    for each in connections:
+    for each in clients:
         each.close()
     errors = Counter(status for status, _ in found if status != "200")
     return Round([ms for status, ms in found if status == "200"], seconds, dict(errors), busy)
 
 
-async def _connected(port: int) -> _Connection:
-    loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(_Connection, "127.0.0.1", port)
-    return connection
+async def _connected(port: int) -> _Client:
+    client = _Client(port)
+    await client.connect()
+    return client
 
 
 async def _ask_all(
-    connection: _Connection, waiting: Iterator[bytes], found: list[tuple[str, float]]
+    client: _Client, waiting: Iterator[bytes], found: list[tuple[str, float]]
 ) -> None:
     for request in waiting:
         began = perf_counter()
-        status = await connection.ask(request)
+        status = await client.ask(request)
         found.append((status, (perf_counter() - began) * 1e3))
 
 
-async def _arrive(
-    load: Load, connections: Sequence[_Connection], found: list[tuple[str, float]]
-) -> None:
-    """Requests come at random; the wait for a free connection counts."""
+async def _arrive(load: Load, clients: Sequence[_Client], found: list[tuple[str, float]]) -> None:
+    """Requests come at random; the wait for a free client counts."""
     assert load.per_second
-    free: asyncio.Queue[_Connection] = asyncio.Queue()
-    for each in connections:
+    free: asyncio.Queue[_Client] = asyncio.Queue()
+    for each in clients:
         free.put_nowait(each)
     chance, due, tasks = random.Random(SEED), perf_counter(), []
     for request in load.requests:
@@ -131,12 +129,38 @@ async def _arrive(
 
 
 async def _ask_when_free(
-    free: asyncio.Queue[_Connection], request: bytes, due: float, found: list[tuple[str, float]]
+    free: asyncio.Queue[_Client], request: bytes, due: float, found: list[tuple[str, float]]
 ) -> None:
-    connection = await free.get()
-    status = await connection.ask(request)
+    client = await free.get()
+    status = await client.ask(request)
     found.append((status, (perf_counter() - due) * 1e3))
-    free.put_nowait(connection)
+    free.put_nowait(client)
+
+
+class _Client:
+    """Keeps one connection, and makes another when that is lost: servers end one after an error."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._connection = _Connection()
+
+    async def connect(self) -> None:
+        """Raises OSError if the server takes no connection."""
+        loop = asyncio.get_running_loop()
+        _, self._connection = await loop.create_connection(_Connection, "127.0.0.1", self._port)
+
+    async def ask(self, request: bytes) -> str:
+        """The status of the answer, or `lost`."""
+        if self._connection.is_lost:
+            try:
+                await self.connect()
+            except OSError:
+                return "lost"
+        return await self._connection.ask(request)
+
+    def close(self) -> None:
+        """Ends its connection."""
+        self._connection.close()
 
 
 class _Connection(asyncio.Protocol):
@@ -150,13 +174,15 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing can be asked."""
+        return self._transport is None or self._transport.is_closing()
+
     def ask(self, request: bytes) -> asyncio.Future[str]:
         """The status of the answer."""
         self._answered = asyncio.get_running_loop().create_future()
-        if self._transport is None or self._transport.is_closing():
-            self._answered.set_result("lost")
-        else:
-            self._transport.write(request)
+        self._transport.write(request)
         return self._answered
 
     def data_received(self, data: bytes) -> None:

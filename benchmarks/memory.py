@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.cases.region import region_file, write_feeds
+from benchmarks.loaded import loaded_region
 from benchmarks.suite import ROOT, SEED, Outcome, Scale, Table
 from mpi.cli.footprint import workers_count
 from mpi.config import Settings
@@ -30,21 +31,19 @@ sys.exit(status)
 
 def run(scale: Scale) -> Outcome:
     """The peak of each kind of work, in MiB."""
-    with tempfile.TemporaryDirectory() as name:
+    with loaded_region(scale.people) as region, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        feeds = write_feeds(folder / "feeds", people=scale.people, seed=SEED)
         people = FILE_PEOPLE[scale.name]
         small = write_feeds(folder / "small", people=people, seed=SEED)
         file = region_file(small, without=("nhs_number",), name="people")
         table = file.write(folder / "people.csv")
-        url = f"sqlite:///{folder / 'index.sqlite3'}"
-        key = _first_key(feeds)
+        key, url = _first_key(region.feeds), region.settings.database_url
         commands = {
-            f"mpi load, {scale.people:,} people": ["load", str(feeds), "--database-url", url],
             f"mpi link, {len(file.rows):,} rows": ["link", str(table), "--out", f"{table}.out.csv"],
             "mpi resolve, one question": ["resolve", "--record", key, "--database-url", url],
         }
-        peaks = {title: peak_mib(words) for title, words in commands.items()}
+        peaks = {f"mpi load, {scale.people:,} people": region.load.peak_mib}
+        peaks |= {title: peak_mib(words) for title, words in commands.items()}
     rows = [(title, round(peak)) for title, peak in peaks.items()]
     return Outcome([Table("Peak memory, at most", ("command", "MiB"), rows)], {"peak_mib": peaks})
 

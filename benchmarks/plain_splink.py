@@ -85,4 +85,5 @@ def predict_and_cluster(connection: duckdb.DuckDBPyConnection) -> int:
         scored, threshold_match_probability=CLUSTER_PROBABILITY
     )
     ((edges,),) = connection.execute(f"select count(*) from {scored.physical_name}").fetchall()
+    api.delete_tables_created_by_splink_from_db()  # Else the next run has less memory than this.
     return int(edges)

@@ -12,11 +12,10 @@ import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from time import perf_counter
 
-from benchmarks.cases.region import newest_versions, some_newest_versions, write_feeds
-from benchmarks.loaded import loaded_region, postgresql_region
+from benchmarks.cases.region import newest_versions, write_feeds
+from benchmarks.loaded import LoadedRegion, copied_region, postgresql_region
 from benchmarks.suite import SEED, Outcome, Scale, Table
 from benchmarks.timing import spread
 from mpi.clock import SystemClock
@@ -62,12 +61,10 @@ def run(scale: Scale) -> Outcome:
     """
     index = compile_linkage_index(read_release(release_in_force(None)), read_source_systems())
     people = min(scale.people, PEOPLE_MAX)
-    with loaded_region(people) as region:
-        statements = statements_about(
-            region.feeds, region.folder, SENT[scale.name] * len(SENDERS) * 2
-        )
+    with copied_region(people) as region:
+        statements = statements_about(region, SENT[scale.name] * len(SENDERS) * 2)
         rest_garbage_collector()
-        records = region.report.written.records
+        records = region.load.records
         found = _measured("SQLite", open_store(region.settings.database_url), index, statements)
         with postgresql_region(region.feeds) as url:
             found |= _measured("PostgreSQL", open_store(url), index, statements)
@@ -79,11 +76,11 @@ def run(scale: Scale) -> Outcome:
     return Outcome([Table(title, header, rows)], figures)
 
 
-def statements_about(feeds: Path, folder: Path, count: int) -> list[Statement]:
+def statements_about(region: LoadedRegion, count: int) -> list[Statement]:
     """Further records of people in the store, and records of people who are not."""
-    others = write_feeds(folder / "others", people=STRANGERS, seed=SEED + 1)
+    others = write_feeds(region.folder / "others", people=STRANGERS, seed=SEED + 1)
     chance = random.Random(SEED)
-    known = some_newest_versions(feeds, count // 2)
+    known = region.some_records(count // 2)
     strangers = chance.choices(sorted(newest_versions(others).items()), k=count // 2)
     mixed = [
         *(_statement(f"again-{n}", key, version) for n, (key, version) in enumerate(known)),

@@ -10,10 +10,8 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from benchmarks.cases.region import some_newest_versions
 from benchmarks.loaded import LoadedRegion, loaded_region
 from benchmarks.suite import Outcome, Scale, Table
 from benchmarks.timing import Latencies, latencies_of
@@ -43,9 +41,9 @@ def run(scale: Scale) -> Outcome:
     """Latencies of each way to ask, in milliseconds, and their ratio to the bare floor."""
     with loaded_region(scale.people) as region:
         index = compile_linkage_index(read_release(release_in_force(None)))
-        asked = questions_about(region.feeds, QUESTIONS[scale.name])
+        asked = questions_about(region, QUESTIONS[scale.name])
         found = {name: latencies_of(ask, each) for name, ask, each in _ways(region, index, asked)}
-        records = region.report.written.records
+        records = region.load.records
     ratio = found["demographics"].p50_ms / found["bare floor of demographics"].p50_ms
     figures = {
         "records": records,
@@ -61,10 +59,9 @@ def _row(name: str, found: Latencies) -> tuple[object, ...]:
     return (name, found.p50_ms, found.p95_ms, found.p99_ms, found.calls)
 
 
-def questions_about(feeds: Path, count: int) -> list[tuple[RecordKey, Demographics]]:
+def questions_about(region: LoadedRegion, count: int) -> list[tuple[RecordKey, Demographics]]:
     """Records of the region, as their sources would ask about them."""
-    chosen = some_newest_versions(feeds, count)
-    return [(key, version.demographics) for key, version in chosen]
+    return [(key, version.demographics) for key, version in region.some_records(count)]
 
 
 def _ways(
@@ -103,7 +100,7 @@ def _floor(
     region: LoadedRegion, index: LinkageIndex, asked: list[Demographics]
 ) -> tuple[Callable[[Any], object], list[Any]]:
     """The bare look-up and loop, and its questions: keys and prepared records made beforehand."""
-    connection = sqlite3.connect(region.folder / "index.sqlite3")
+    connection = sqlite3.connect(region.store)
     prepare, weight = index.scorer.prepare, index.scorer.weight
 
     @lru_cache(maxsize=KEPT)

@@ -1,7 +1,7 @@
 """What a suite is: a function from a scale to tables and figures; and what is written of it.
 
 A new suite is one module of this package with a function `run(scale) -> Outcome`, and its name in
-`SUITES` of `__main__.py`.
+`WITHIN_S` of `__main__.py`.
 """
 
 from __future__ import annotations
@@ -102,11 +102,13 @@ def machine() -> dict[str, Any]:
     }
 
 
-def write_outcome(name: str, scale: Scale, outcome: Outcome, *, seconds: float) -> Path:
-    """`results/<suite>-<scale>.json`, and its plots beside it."""
-    RESULTS.mkdir(exist_ok=True)
+def write_outcome(
+    name: str, scale: Scale, outcome: Outcome, *, seconds: float, folder: Path = RESULTS
+) -> Path:
+    """`<suite>-<scale>.json` in the folder, and its plots beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
     for file, svg in outcome.plots.items():
-        (RESULTS / file).write_text(svg, encoding="utf-8")
+        (folder / file).write_text(svg, encoding="utf-8")
     content = {
         "suite": name,
         "scale": asdict(scale),
@@ -115,7 +117,7 @@ def write_outcome(name: str, scale: Scale, outcome: Outcome, *, seconds: float) 
         "figures": outcome.figures,
         "tables": [asdict(table) for table in outcome.tables],
     }
-    path = RESULTS / f"{name}-{scale.name}.json"
+    path = folder / f"{name}-{scale.name}.json"
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return path
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import random
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from zlib import crc32
 
 from benchmarks.cases.table import LabelledFile
 from mpi.batch.feeds.reader import list_feeds, read_feed
@@ -18,7 +16,6 @@ from mpi.synthetic.people import Population
 from mpi.synthetic.region import Profile, generate, write_region
 
 TRUTH_FILE = "truth.csv"
-_DIGESTS = 1 << 32
 
 
 def write_feeds(folder: Path, *, people: int, seed: int, profile: Profile = "normal") -> Path:
@@ -55,33 +52,12 @@ def region_file(folder: Path, *, without: Collection[str], name: str) -> Labelle
 
 def newest_versions(folder: Path) -> dict[RecordKey, RecordVersion]:
     """The live content of each record, its history left out."""
-    return _newest(_versions(folder))
-
-
-def some_newest_versions(folder: Path, count: int) -> list[tuple[RecordKey, RecordVersion]]:
-    """The live content of so many records by chance, the same ones every time.
-
-    Which records these are follows from their keys, so that the region need not be in memory.
-    """
-    with (folder / TRUTH_FILE).open(encoding="utf-8") as file:
-        records = sum(1 for _ in file)
-    wanted = int(min(1.0, 2 * count / records) * _DIGESTS)
-    chosen = (version for version in _versions(folder) if _digest(version.key) < wanted)
-    found = sorted(_newest(chosen).items())
-    return random.Random(count).sample(found, min(count, len(found)))
-
-
-def _newest(versions: Iterable[RecordVersion]) -> dict[RecordKey, RecordVersion]:
     newest: dict[RecordKey, RecordVersion] = {}
-    for version in versions:
+    for version in _versions(folder):
         key = version.key
         if key not in newest or newest[key].order < version.order:
             newest[key] = version
     return newest
-
-
-def _digest(key: RecordKey) -> int:
-    return crc32(str(key).encode())
 
 
 def _versions(folder: Path) -> Iterator[RecordVersion]:

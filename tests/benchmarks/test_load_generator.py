@@ -67,11 +67,18 @@ def test_other_answers_are_errors_and_not_timed() -> None:
     assert sent.errors == {"503": 1}
 
 
-def test_a_connection_that_breaks_is_told_and_ends_nothing_else() -> None:
+@pytest.mark.parametrize("per_second", [None, 400.0], ids=["closed", "open"])
+def test_a_connection_that_breaks_costs_one_answer(per_second: float | None) -> None:
     with answering(lambda path: None if path == "/0" else OK) as (port, _):
-        sent = send(Load(port, requests(10), 2))
-    assert len(sent.latencies_ms) + sent.errors["lost"] == 10
-    assert len(sent.latencies_ms) >= 1
+        sent = send(Load(port, requests(10), 2, per_second))
+    assert (len(sent.latencies_ms), sent.errors) == (9, {"lost": 1})
+
+
+def test_a_server_that_breaks_every_connection_is_asked_all_the_same() -> None:
+    with answering(lambda _path: None) as (port, got):
+        sent = send(Load(port, requests(5), 1))
+    assert len(got) == 5
+    assert (sent.latencies_ms, sent.errors) == ([], {"lost": 5})
 
 
 def test_who_waits_for_a_free_connection_is_timed_from_arrival() -> None:

@@ -1,18 +1,10 @@
-"""Small parts of the suites: how values are summed up, and what a failing suite costs."""
+"""Small parts of the suites: how values are summed up."""
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import time
-from pathlib import Path
-
 import pytest
 
-from benchmarks.__main__ import ran
-from benchmarks.cases.region import newest_versions, some_newest_versions, write_feeds
-from benchmarks.http import Cell, Taken
+from benchmarks.http import Cell, Taken, arrivals_of
 from benchmarks.load_generator import Round
 from benchmarks.timing import Latencies, latencies_from
 
@@ -42,35 +34,9 @@ def test_a_cell_compares_rounds_that_followed_one_another() -> None:
     assert found["calls"] == 200
 
 
-def test_some_records_are_always_the_same_ones_as_they_are_now(tmp_path: Path) -> None:
-    feeds = write_feeds(tmp_path, people=300, seed=7)
-    some, newest = some_newest_versions(feeds, 100), newest_versions(feeds)
-    assert len(dict(some)) == 100
-    assert all(newest[key] == version for key, version in some)
-    assert some == some_newest_versions(feeds, 100)
-    assert len(some_newest_versions(feeds, 10**9)) == len(newest)
-
-
-def test_a_suite_that_fails_or_hangs_is_told_and_leaves_nothing_running(tmp_path: Path) -> None:
-    note = tmp_path / "pid"
-    hanging = (
-        "import subprocess, sys; from pathlib import Path;"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
-        f"Path({str(note)!r}).write_text(str(child.pid)); child.wait()"
-    )
-    assert ran([sys.executable, "-c", ""], within_s=60)
-    assert not ran([sys.executable, "-c", "raise SystemExit(3)"], within_s=60)
-    assert not ran([sys.executable, "-c", hanging], within_s=3)
-    deadline = time.monotonic() + 10
-    while is_running(int(note.read_text())):
-        assert time.monotonic() < deadline
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process lives; one that was killed and waits to be collected does not."""
-    try:
-        os.kill(pid, signal.SIG_DFL)
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-    return state != "Z"
+def test_questions_arrive_no_faster_than_the_slower_can_answer() -> None:
+    slow_service = {1: {"per_second": 300.0, "floor_per_second": 900.0},
+                    8: {"per_second": 400.0, "floor_per_second": 800.0}}  # fmt: skip
+    assert arrivals_of(slow_service) == 200.0
+    slow_floor = {1: {"per_second": 900.0, "floor_per_second": 500.0}}
+    assert arrivals_of(slow_floor) == 250.0
