@@ -40,6 +40,7 @@ def serve(
     """
     from mpi.cli.registering import opened_for_writing
     from mpi.services.audit_seal import check_roots_file
+    from mpi.storage.warming import warming
 
     settings = chosen_settings(database_url)
     check_exposure(settings, host, workers=workers)
@@ -51,7 +52,8 @@ def serve(
     os.environ["MPI_DATABASE_URL"] = settings.database_url
     scheme = "https" if settings.tls_certificate else "http"
     typer.echo(f"Serving {scheme}://{host}:{port}; its description is at /docs. Ctrl+C ends it.")
-    _run(settings, host=host, port=port, workers=workers)
+    with warming(settings.database_url):
+        _run(settings, host=host, port=port, workers=workers)
 
 
 def check_exposure(settings: Settings, host: str, *, workers: int) -> None:

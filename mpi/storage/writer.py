@@ -4,6 +4,9 @@ PostgreSQL runs each piece in a transaction of its own; those that meet wait for
 locks. SQLite has one writer: a thread takes whatever is waiting and commits it together, so that
 many pay for one fsync and none is acknowledged before it. If a piece fails, all are undone and
 begin again, each in a savepoint of its own, so that only those that fail are left out.
+
+While SQLite writes its pages and syncs, the interpreter is free: then whatever is waiting is
+prepared, as far as that needs no store.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
-from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Final, TypeVar
 
@@ -22,9 +24,8 @@ from mpi.storage.engine import Store
 from mpi.storage.failures import storage_failures
 from mpi.storage.locks import Locks, MustRetry, Wanted
 from mpi.storage.unit_of_work import UnitOfWork, writing
+from mpi.storage.waiting import Piece, Prepare, WaitingLine
 
-GROUP_WORK_MAX: Final = 128
-"""Pieces of work that share one commit: bounds what a crash undoes and how long one waits."""
 CAREFUL_GROUPS: Final = 32
 """Groups that get savepoints at once after one in which a piece failed: failures come in runs."""
 ATTEMPTS_MAX: Final = 20
@@ -40,7 +41,7 @@ class Writer:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._queue: SimpleQueue[tuple[Work[Any], Future[Any]] | None] = SimpleQueue()
+        self._line = WaitingLine()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._is_closed = False
@@ -61,8 +62,13 @@ class Writer:
         """
         return self.submit(work).result()
 
-    def submit(self, work: Work[Result]) -> Future[Result]:
+    def submit(self, work: Work[Result], *, prepare: Prepare | None = None) -> Future[Result]:
         """`run` without waiting, so that work of one caller can share a commit.
+
+        Args:
+            work: As `run` takes it.
+            prepare: May be called before the work, or while it runs or has run, in a thread of its
+                own; must be quick and leave it to the work to say what is wrong.
 
         Returns:
             The result once it is durable, or what `run` would have raised.
@@ -76,7 +82,7 @@ class Writer:
         if self.store.is_sqlite:
             with self._starting:
                 self._start()
-                self._queue.put((work, future))
+                self._line.put(Piece(work, prepare, future))
         else:
             _settle(future, lambda: self._run_locked(work))
         return future
@@ -87,7 +93,7 @@ class Writer:
             self._is_closed = True
             thread, self._thread = self._thread, None
         if thread is not None:
-            self._queue.put(None)
+            self._line.end()
             thread.join()
 
     def _run_locked(self, work: Work[Result]) -> Result:
@@ -113,40 +119,23 @@ class Writer:
             self._thread.start()
 
     def _serve(self) -> None:
-        while (first := self._queue.get()) is not None:
-            group, is_last = self._group(first)
+        while group := self._line.next_group():
             self._commit(group)
-            if is_last:
-                return
 
-    def _group(
-        self, first: tuple[Work[Any], Future[Any]]
-    ) -> tuple[list[tuple[Work[Any], Future[Any]]], bool]:
-        group = [first]
-        while len(group) < GROUP_WORK_MAX:
-            try:
-                waiting = self._queue.get_nowait()
-            except Empty:
-                break
-            if waiting is None:
-                return group, True
-            group.append(waiting)
-        return group, False
-
-    def _commit(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
+    def _commit(self, group: list[Piece]) -> None:
         """Run a group in one transaction and tell everybody how it went, after the commit.
 
         Who has given up waiting by now is left out; later it is too late to.
         """
-        group = [each for each in group if each[1].set_running_or_notify_cancel()]
+        group = [each for each in group if each.future.set_running_or_notify_cancel()]
         try:
-            outcomes = self._outcomes([work for work, _ in group])
+            outcomes = self._outcomes([each.work for each in group])
         except BaseException as error:
-            for _, future in group:
-                future.set_exception(error)
+            for each in group:
+                each.future.set_exception(error)
             return
-        for (_, future), outcome in zip(group, outcomes, strict=True):
-            _settle(future, outcome)
+        for each, outcome in zip(group, outcomes, strict=True):
+            _settle(each.future, outcome)
 
     def _outcomes(self, works: Sequence[Work[Any]]) -> list[Callable[[], Any]]:
         """What each caller will be told, once all of it is durable.
@@ -165,13 +154,20 @@ class Writer:
 
     def _together(self, works: Sequence[Work[Any]]) -> list[Callable[[], Any]]:
         """The same without savepoints. Raises _PieceFailed if one of several fails."""
-        with writing(self.store) as unit:
-            try:
-                return [partial(_given, work(unit, Locks(unit))) for work in works]
-            except BaseException as error:
-                if len(works) == 1:
-                    raise
-                raise _PieceFailed from error
+        try:
+            with writing(self.store) as unit:
+                try:
+                    outcomes: list[Callable[[], Any]] = [
+                        partial(_given, work(unit, Locks(unit))) for work in works
+                    ]
+                except BaseException as error:
+                    if len(works) == 1:
+                        raise
+                    raise _PieceFailed from error
+                self._line.prepare_next()
+        finally:
+            self._line.stop_preparing()
+        return outcomes
 
 
 class _PieceFailed(Exception):
