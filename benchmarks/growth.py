@@ -27,6 +27,7 @@ from mpi.services.resolve import resolve_by_demographics
 from mpi.storage.engine import Store, open_store
 from mpi.storage.releases import read_release, release_in_force
 from mpi.storage.unit_of_work import reading
+from mpi.storage.warming import warm
 from mpi.storage.writer import Writer
 
 SMALLER = {"quick": (1_000, 2_000), "full": (23_500, 94_000, 376_000)}
@@ -79,6 +80,7 @@ def _sizes(scale: Scale, index: LinkageIndex) -> Iterator[Size]:
 
 
 def _measured(people: int, region: LoadedRegion, index: LinkageIndex, scale: str) -> Size:
+    warm(region.settings.database_url)
     store = open_store(region.settings.database_url)
     prepare_store(store, index, read_source_systems(), clock=SystemClock())
     rest_garbage_collector()

@@ -28,6 +28,7 @@ from mpi.services.prepare import prepare_store, rest_garbage_collector
 from mpi.services.register import Statement, submit_registration
 from mpi.storage.engine import Store, open_store
 from mpi.storage.releases import read_release, release_in_force
+from mpi.storage.warming import warm
 from mpi.storage.writer import Writer
 
 SENT = {"quick": 800, "full": 6_000}
@@ -65,6 +66,7 @@ def run(scale: Scale) -> Outcome:
         statements = statements_about(region, SENT[scale.name] * len(SENDERS) * 2)
         rest_garbage_collector()
         records = region.load.records
+        warm(region.settings.database_url)
         found = _measured("SQLite", open_store(region.settings.database_url), index, statements)
         with postgresql_region(region.feeds) as url:
             found |= _measured("PostgreSQL", open_store(url), index, statements)

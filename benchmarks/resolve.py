@@ -30,6 +30,7 @@ from mpi.storage.engine import open_store
 from mpi.storage.records import comparison_from_json
 from mpi.storage.releases import read_release, release_in_force
 from mpi.storage.unit_of_work import reading
+from mpi.storage.warming import warm
 
 QUESTIONS = {"quick": 1_000, "full": 5_000}
 KEPT = 4_096
@@ -40,6 +41,7 @@ HEADER = ("resolve, milliseconds", "p50", "p95", "p99", "calls")
 def run(scale: Scale) -> Outcome:
     """Latencies of each way to ask, in milliseconds, and their ratio to the bare floor."""
     with loaded_region(scale.people) as region:
+        warm(region.settings.database_url)
         index = compile_linkage_index(read_release(release_in_force(None)))
         asked = questions_about(region, QUESTIONS[scale.name])
         found = {name: latencies_of(ask, each) for name, ask, each in _ways(region, index, asked)}
