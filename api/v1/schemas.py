@@ -130,12 +130,13 @@ class ExplainResponse(BaseModel):
 class EvidenceView(BaseModel):
     """Why a person answers a question asked by demographics.
 
-    The weight w is in bits; `match_probability`, 2^w / (1 + 2^w), is the same for display.
+    The weight w is in bits; `match_probability`, 2^w / (1 + 2^w), is the same for display. Where a
+    veto says that they are two people it is null, whatever the weight.
     """
 
     grade: Grade
     match_weight_bits: float
-    match_probability: float
+    match_probability: float | None
     record: str = Field(description="The person's record that fits best.")
     veto: VetoReason | None
     prior_bits: float

@@ -162,9 +162,11 @@ def _aside(name: str, value: str) -> str:
 def _evidence_words(evidence: Evidence) -> str:
     bits = f"{evidence.match_weight_bits:+.2f} bits"
     veto = f"; but: {_name(evidence.veto)}" if evidence.veto else ""
-    probability = _probability(evidence.match_probability)
+    probability = evidence.match_probability
+    if probability is not None:
+        bits += f", match probability {_probability(probability)}"
     fits = f"the record that fits best is {evidence.record}"
-    return f"{evidence.grade}: {bits}, match probability {probability}; {fits}{veto}"
+    return f"{evidence.grade}: {bits}; {fits}{veto}"
 
 
 def print_explained_pair(pair: PairExplanation, console: Console | None = None) -> None:

@@ -51,8 +51,9 @@ class Evidence:
     grade: Grade
     match_weight_bits: float
     """Log2 odds, in bits, of the person's record that fits best."""
-    match_probability: float
-    """The same as a probability: 2^w / (1 + 2^w). For display only."""
+    match_probability: float | None
+    """The same as a probability: 2^w / (1 + 2^w). For display only; None if a veto speaks, because
+    then it is not what the weight alone would make of it."""
     record: RecordKey
     """That record."""
     veto: VetoReason | None

@@ -222,7 +222,7 @@ def _judge(
             Evidence(
                 grade=_grade(index, match, rivals, veto),
                 match_weight_bits=bits,
-                match_probability=1 / (1 + 2.0**-bits),
+                match_probability=1 / (1 + 2.0**-bits) if veto is None else None,
                 record=match.record.key,
                 veto=veto,
                 explanation=explain(index.scorer, question, match.record.comparison),

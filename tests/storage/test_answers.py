@@ -56,6 +56,8 @@ def test_one_person_who_fits_alone_is_certain(unit: UnitOfWork) -> None:
     assert found.evidence is not None
     assert found.evidence.grade is Grade.CERTAIN
     assert found.evidence.record == RecordKey("gp", "G1")
+    odds = 2.0**found.evidence.match_weight_bits
+    assert found.evidence.match_probability == pytest.approx(odds / (1 + odds))
     assert answer.is_complete
 
 
@@ -70,6 +72,7 @@ def test_a_different_number_is_a_veto(unit: UnitOfWork) -> None:
     (found,) = answer.persons
     assert found.evidence is not None
     assert found.evidence.veto is VetoReason.CONFLICTING_NHS_NUMBERS
+    assert found.evidence.match_probability is None, "a veto is not a matter of odds"
     assert found.evidence.grade is Grade.POSSIBLE
 
 
