@@ -187,7 +187,8 @@ def score_pairs(
     likely = _likely_pairs(connection, model)
     for _ in _parts(connection, likely, PAIRS_AT_ONCE):
         _add_edges(connection, model)
-    connection.execute("drop table splink_input")
+    for table in ("splink_input", "likely_pair", "pair_part"):
+        connection.execute(f"drop table if exists {table}")
 
 
 def _parts(connection: duckdb.DuckDBPyConnection, pairs: str, at_once: int) -> Iterator[None]:
