@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import duckdb
@@ -12,6 +12,8 @@ from mpi.domain.records import COMPARISON_FIELDS, TUPLE_FIELDS, ComparisonRecord
 
 STREAMED_ROWS: Final = 100_000
 """Rows of one piece; some 100 MB of the widest table, held several times while it is written."""
+SORTED_NUMBERS: Final = 1_000_000
+"""Numbers whose rows are sorted in one go, a gigabyte of the widest table."""
 
 
 def query(connection: duckdb.DuckDBPyConnection, sql: str, **parameters: Any) -> pa.Table:
@@ -27,6 +29,29 @@ def stream(
     Read it to its end before the connection is used for anything else.
     """
     return connection.sql(sql, params=parameters or None).to_arrow_reader(STREAMED_ROWS)
+
+
+def stream_numbered(
+    connection: duckdb.DuckDBPyConnection, sql: str, *, table: str, **parameters: Any
+) -> pa.RecordBatchReader:
+    """The same, range by range of the numbers of a table, so that no sort holds all wide rows.
+
+    Args:
+        connection: Holds the table, with the column `number`.
+        sql: Takes the rows whose number lies between `$low` and `$high`, in its order.
+        table: Its name.
+        parameters: The others that the SELECT has.
+    """
+    ends = connection.execute(f"select min(number), max(number) from {table}").fetchall()
+    low, high = (end or 0 for end in ends[0])
+
+    def pieces() -> Iterator[pa.RecordBatch]:
+        for first in range(low, high + 1, SORTED_NUMBERS):
+            last = first + SORTED_NUMBERS - 1
+            yield from stream(connection, sql, **parameters, low=first, high=last)
+
+    schema = stream(connection, sql, **parameters, low=0, high=-1).schema
+    return pa.RecordBatchReader.from_batches(schema, pieces())
 
 
 def make_table(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:

@@ -8,6 +8,7 @@ pairs. The release's stop list tightens the values known to be common; a value t
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,7 @@ from splink.internals.duckdb.database_api import DuckDBAPI
 
 from mpi.batch.bulk_tables import comparison_records, count_rows, insert_rows
 from mpi.batch.progress import Progress
+from mpi.batch.quick_look import quick_look
 from mpi.domain.links import WEIGHT_STEPS_PER_BIT, rounded_bits
 from mpi.limits import BLOCK_RECORDS_MAX
 from mpi.linkage.blocking import blocking_sql, crowded_keys_sql, pairs_sql
@@ -33,6 +35,10 @@ from mpi.linkage.splink_settings import (
 
 PAIRS_AT_ONCE: Final = 4_000_000
 """Pairs scored in one go: bounds the memory for the columns of both their records."""
+QUICK_PAIRS_AT_ONCE: Final = 16_000_000
+"""The same where only the columns of quick comparisons are read."""
+QUICK_LOOK_FROM_PAIRS: Final = 200_000
+"""With fewer, planning one more query costs more than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +184,34 @@ def score_pairs(
         + records_with_frequencies_sql(model, columns=columns)
     )
     connection.execute(_NO_EDGE_SQL)
-    parts = -(-count_rows(connection, "pair") // PAIRS_AT_ONCE)
-    for part in range(parts):
-        chosen = f"from pair where join_key_l % {parts} = {part}"
-        connection.execute(f"create or replace temp table pair_part as {chosen}")
+    likely = _likely_pairs(connection, model)
+    for _ in _parts(connection, likely, PAIRS_AT_ONCE):
         _add_edges(connection, model)
-    connection.execute("drop table splink_input")
+    for table in ("splink_input", "likely_pair", "pair_part"):
+        connection.execute(f"drop table if exists {table}")
+
+
+def _parts(connection: duckdb.DuckDBPyConnection, pairs: str, at_once: int) -> Iterator[None]:
+    """The table `pair_part` of some of the pairs, again and again until it has been all."""
+    parts = -(-count_rows(connection, pairs) // at_once)
+    for part in range(parts):
+        chosen = f"from {pairs} where join_key_l % {parts} = {part}"
+        connection.execute(f"create or replace temp table pair_part as {chosen}")
+        yield
+
+
+def _likely_pairs(connection: duckdb.DuckDBPyConnection, model: Model) -> str:
+    """Name of a table of the pairs that can become edges, as `mpi.batch.quick_look` says."""
+    look = quick_look(model)
+    if look is None or count_rows(connection, "pair") < QUICK_LOOK_FROM_PAIRS:
+        return "pair"
+    quick, threshold_bits = look
+    connection.execute("create or replace temp table likely_pair as from pair limit 0")
+    for _ in _parts(connection, "pair", QUICK_PAIRS_AT_ONCE):
+        scored = _predict(connection, quick, threshold_bits=threshold_bits)
+        connection.execute(f"insert into likely_pair select record_l, record_r, '0' from {scored}")
+        connection.execute(f"drop table {scored}")
+    return "likely_pair"
 
 
 def _add_edges(connection: duckdb.DuckDBPyConnection, model: Model) -> None:

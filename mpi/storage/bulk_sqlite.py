@@ -1,11 +1,13 @@
 """Bulk rows to and from SQLite through ADBC, which binds Arrow columns in C.
 
 The driver opens its own connection to the file. SQLite checks no foreign keys while rows stream in
-(order would matter, and time); they are checked at once before the commit.
+(order would matter, and time); they are checked at once before the commit: by the values that came
+through here where a whole table did, else by SQLite, which reads the file several times for it.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -14,6 +16,7 @@ import adbc_driver_manager
 import adbc_driver_sqlite.dbapi
 import pyarrow as pa
 import pyarrow.compute as pc
+import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from mpi.errors import Conflict
@@ -33,6 +36,8 @@ class _SqliteBulk(BulkTransaction):
     def __init__(self, cursor: Any) -> None:
         super().__init__()
         self._cursor = cursor
+        self._filled: dict[str, dict[str, list[pa.Array]]] = {}
+        """Table that was empty and only added to -> column of a foreign key -> its values."""
 
     def execute(self, statement: str) -> None:
         self._cursor.execute(statement)
@@ -45,6 +50,23 @@ class _SqliteBulk(BulkTransaction):
 
     def _ingest(self, table: str, rows: pa.Table) -> None:
         self._cursor.adbc_ingest(table, rows, mode="append", temporary=table == STAGING)
+        for name, values in self._filled.get(table, {}).items():
+            if name in rows.column_names:
+                values.append(pc.drop_null(rows.column(name).unique()))
+
+    def _drop_rules(self, table: str) -> None:
+        super()._drop_rules(table)
+        self._filled[table] = {name: [] for name in _key_columns()[table]}
+
+    @contextmanager
+    def _staged(self, table: str, rows: pa.Table) -> Iterator[None]:
+        self._filled.pop(table, None)
+        with super()._staged(table, rows):
+            yield
+
+    def clear(self, table: str) -> None:
+        self._filled.pop(table, None)
+        super().clear(table)
 
     def _to_stored(self, table: str, rows: pa.Table) -> pa.Table:
         rows = super()._to_stored(table, rows)
@@ -52,9 +74,24 @@ class _SqliteBulk(BulkTransaction):
 
     def _finish(self) -> None:
         for table in _refer_to(set(self._appended)):
-            self._cursor.execute(f"PRAGMA foreign_key_check({table})")
-            if self._cursor.fetchone() is not None:
+            if not self._is_held(table):
                 raise Conflict(f"store: rows of {table} refer to rows that do not exist")
+
+    def _is_held(self, table: str) -> bool:
+        """Whether every row that the table's rows refer to exists."""
+        if table in self._filled:
+            return all(self._refers(*key) for key in _foreign_keys(METADATA.tables[table]))
+        self._cursor.execute(f"PRAGMA foreign_key_check({table})")
+        return self._cursor.fetchone() is None
+
+    def _refers(self, child: sa.Column[Any], parent: sa.Column[Any]) -> bool:
+        told = self._filled[child.table.name][child.name]
+        known = self._filled.get(parent.table.name, {}).get(parent.name)
+        if not told:
+            return True
+        there = pa.concat_arrays(known) if known else self.read(parent.table.name, [parent.name])[0]
+        is_there = pc.is_in(pa.concat_arrays(told), value_set=there)
+        return bool(pc.all(is_there, min_count=0).as_py())
 
 
 @contextmanager
@@ -137,3 +174,18 @@ def _refer_to(changed: set[str]) -> list[str]:
         if table.foreign_keys
         and ({table.name} | {key.column.table.name for key in table.foreign_keys}) & changed
     )
+
+
+def _foreign_keys(table: sa.Table) -> list[tuple[sa.Column[Any], sa.Column[Any]]]:
+    """The columns that refer to another, each with that one; all our keys have one column."""
+    return [(key.parent, key.column) for key in table.foreign_keys]
+
+
+def _key_columns() -> Mapping[str, set[str]]:
+    """Table -> its columns on either side of a foreign key."""
+    columns: dict[str, set[str]] = defaultdict(set)
+    for table in METADATA.sorted_tables:
+        for child, parent in _foreign_keys(table):
+            columns[table.name].add(child.name)
+            columns[parent.table.name].add(parent.name)
+    return columns

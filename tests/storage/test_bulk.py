@@ -35,6 +35,19 @@ def records(numbers: list[int], source: str = "gp") -> pa.Table:
     )
 
 
+def versions(numbers: list[int], *, record: int) -> pa.Table:
+    return pa.table(
+        {
+            "number": numbers,
+            "record": [record] * len(numbers),
+            "event_at": pa.array([AT] * len(numbers), INSTANT),
+            "digest": [f"{number:064}" for number in numbers],
+            "content": ["{}"] * len(numbers),
+            "received_at": pa.array([AT] * len(numbers), INSTANT),
+        }
+    )
+
+
 def test_rows_come_back_as_they_were_written(store: Store) -> None:
     bulk_write(store, {"source_record": records([1, 2, 3]), "source_system": systems("gp", "ed")})
     back = read_table(store, "source_record", ["number", "source", "nhs_number", "registered_at"])
@@ -96,6 +109,23 @@ def test_rows_that_break_a_rule_are_refused_whole(store: Store, rows: pa.Table) 
     with pytest.raises(Conflict):
         bulk_write(store, {"source_system": systems("gp"), "source_record": rows})
     assert read_table(store, "source_system").num_rows == 0
+
+
+@pytest.mark.parametrize("is_filled_at_once", [True, False])
+def test_a_version_of_no_record_is_refused(store: Store, *, is_filled_at_once: bool) -> None:
+    def append() -> None:
+        with bulk_transaction(store) as bulk:
+            bulk.append("source_record", records([1]))
+            bulk.append("record_version", versions([1], record=1))
+            if not is_filled_at_once:
+                held = pa.table({"number": [1], "state": ["held"]})
+                bulk.update("record_version", held, on=["number"])
+            bulk.append("record_version", versions([2], record=2))
+
+    bulk_write(store, {"source_system": systems("gp")})
+    with pytest.raises(Conflict):
+        append()
+    assert read_table(store, "record_version").num_rows == 0
 
 
 def test_update_sets_only_the_rows_named(store: Store) -> None:

@@ -34,6 +34,8 @@ def installation(request, new_database, tmp_path_factory):
     # In pieces, as a region is too long to be scored and settled in one.
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("mpi.batch.edges.PAIRS_AT_ONCE", 400)
+        patched.setattr("mpi.batch.edges.QUICK_PAIRS_AT_ONCE", 700)
+        patched.setattr("mpi.batch.edges.QUICK_LOOK_FROM_PAIRS", 0)
         patched.setattr("mpi.batch.index.golden.PERSONS_AT_ONCE", 30)
         loaded.report = loaded.load(folder)
     return loaded

@@ -14,7 +14,7 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from mpi.batch.bulk_tables import make_table, query, stream
+from mpi.batch.bulk_tables import make_table, query, stream, stream_numbered
 from mpi.batch.index.histories import ENTERED_IN_ERROR
 from mpi.config import SourceSystem
 from mpi.domain.records import COMPARISON_FIELDS
@@ -115,10 +115,12 @@ def write_records(
     connection.execute(_NEW_VERSION_SQL)
     connection.execute(_CHANGED_VERSION_SQL)
     connection.execute(_RECORD_ROW_SQL, {"model": model})
-    new = stream(
+    new = stream_numbered(
         connection,
         f"""select {_RECORD_COLUMNS}, $at::timestamptz as registered_at
-        from record_row join records on record = number where not is_stored order by number""",
+        from record_row join records on record = number
+        where not is_stored and number between $low and $high order by number""",
+        table="record_row",
         at=at,
     )
     new_records = bulk.append("source_record", new)
@@ -131,7 +133,7 @@ def write_records(
     )
     if changed.num_rows:
         bulk.update("source_record", changed.drop(["source", "local_id"]), on=["number"])
-    versions = stream(connection, _VERSION_COLUMNS_SQL, at=at)
+    versions = stream_numbered(connection, _VERSION_COLUMNS_SQL, table="new_version", at=at)
     new_versions = bulk.append("record_version", versions)
     judged_anew = query(connection, "select number, state from changed_version order by number")
     if judged_anew.num_rows:
@@ -167,6 +169,7 @@ select number, version.record, event_at, sequence, digest, content, {STATE_SQL} 
     is_error, mapping_digest, $at::timestamptz as received_at
 from new_version join version using (place) left join source_mapping using (source)
 left join left_out using (place)
+where number between $low and $high
 order by number
 """
 

@@ -123,6 +123,9 @@ def _write(
         phase.advance()
         write_edges(connection, bulk, model=model)
         write_crowded(connection, bulk, at=at)
+        written.records = count_rows(connection, "records")
+        for statement in _WRITTEN_SQL:
+            connection.execute(statement)
         phase.advance()
     collect_golden(run.progress)
     with run.progress.phase("write persons", 4) as phase:
@@ -139,6 +142,13 @@ def _write(
         phase.advance()
         bulk.settle()
         phase.advance()
-    written.records = count_rows(connection, "records")
     written.persons = count_rows(connection, "(select distinct person_id from assignment)")
     return written
+
+
+# What is in the store by then and read no more; it would fill memory beside the golden records.
+_WRITTEN_SQL: Final = (
+    "drop table records",
+    "drop table blocking_keys",
+    "alter table version drop column content",
+)
