@@ -77,11 +77,6 @@ class UnitOfWork:
         else:
             self._waiting.append((text, parameters))
 
-    def driver_script(self, text: str) -> None:
-        """Run several statements of PostgreSQL, which take no values, in one round trip."""
-        self.send()
-        self._driver.execute(text, prepare=False).close()
-
     def driver_run_many(self, text: str, rows: Sequence[DriverValues]) -> None:
         """`driver_run` of one text for many sets of values."""
         if self.is_sqlite:
