@@ -88,6 +88,7 @@ def taped(store: Store, tape: Tape, kind: Kind) -> Iterator[UnitOfWork]:
         object.__setattr__(unit, "_cursor", driver.cursor())
         try:
             yield unit
+            unit.send()
         finally:
             begun.rollback()
     tape.transactions.append(transaction)

@@ -9,6 +9,7 @@ from mpi.clock import Clock
 from mpi.domain.identifiers import RecordKey
 from mpi.services.cause import Cause
 from mpi.services.disclosure import Recipient
+from mpi.services.foreseen import Foreseen
 from mpi.services.linkage_index import LinkageIndex, require_release_in_force
 from mpi.services.relink import Relinked, relink
 from mpi.services.restate import Restated, restate
@@ -79,6 +80,7 @@ def carry_out(
     merged: Mapping[int, int | None] | None = None,
     told: Mapping[int, Sequence[StoredVersion]] | None = None,
     fresh: Collection[int] = (),
+    foreseen: Foreseen | None = None,
     seeds: Collection[int] = (),
 ) -> Carried:
     """Restate these records, relink what that touches, and leave the trail.
@@ -93,6 +95,7 @@ def carry_out(
             takes such a merge back.
         told: Those of them whose versions are at hand -> all of them.
         fresh: Those of them that are new in this transaction.
+        foreseen: What the version that was told comes to if it is the only one.
         seeds: Numbers of further records whose links may change.
 
     Raises:
@@ -106,6 +109,7 @@ def carry_out(
         merged=merged or {},
         told=told or {},
         fresh=fresh,
+        foreseen=foreseen,
         model=cause.model,
         at=cause.at,
     )

@@ -21,6 +21,7 @@ from mpi.errors import UnknownSource
 from mpi.services.act import Act, Carried, carry_out
 from mpi.services.cause import identity_event
 from mpi.services.disclosure import Recipient
+from mpi.services.foreseen import Foreseen, foresee
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.restate import locks_of
 from mpi.services.sendable import require_event, require_plain, sendable_content
@@ -155,13 +156,13 @@ def submit_registration(
     require_known_source(index, statement.key)
     require_event(statement.event_at, statement.sequence, clock)
     require_plain("request_key", statement.request_key or "")
-    version = statement.version()
+    foreseen = foresee(index, statement.version())
     act = Act(index, recipient, clock, action="register", reason="registered")
 
     def work(unit: UnitOfWork, locks: Locks) -> Registered:
         if not unit.is_sqlite:
-            locks.begin_with(_keys_to_lock(unit, index, version))
-        return _once(unit, locks, act, version, statement.request_key)
+            locks.begin_with(_keys_to_lock(unit, index, foreseen))
+        return _once(unit, locks, act, foreseen, statement.request_key)
 
     return writer.submit(work)
 
@@ -176,11 +177,12 @@ def require_known_source(index: LinkageIndex, key: RecordKey) -> None:
         raise UnknownSource("source: no mapping of this installation names it")
 
 
-def _keys_to_lock(unit: UnitOfWork, index: LinkageIndex, version: RecordVersion) -> frozenset[int]:
+def _keys_to_lock(unit: UnitOfWork, index: LinkageIndex, foreseen: Foreseen) -> frozenset[int]:
     """The locks that a registration needs, as far as can be seen before they are taken."""
-    stored = find_record(unit, version.key)
+    key = foreseen.version.key
+    stored = find_record(unit, key)
     numbers = _whole(unit, stored) if stored else []
-    return locks_of(unit, index, version.key, numbers, version)
+    return locks_of(unit, index, key, numbers, foreseen)
 
 
 def _whole(unit: UnitOfWork, stored: StoredRecord) -> list[int]:
@@ -195,23 +197,25 @@ def _survivor(unit: UnitOfWork, stored: StoredRecord) -> int:
 
 
 def _once(
-    unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion, request_key: str | None
+    unit: UnitOfWork, locks: Locks, act: Act, foreseen: Foreseen, request_key: str | None
 ) -> Registered:
     """Register unless this very request was carried out before."""
     if request_key is None:
-        return _register(unit, locks, act, version)
+        return _register(unit, locks, act, foreseen)
+    version = foreseen.version
     caller = act.recipient.actor
     digest = content_digest(f"{version.key} {version.order} {version.is_entered_in_error}")
     known = find_outcome(unit, caller, request_key, digest)
     if known is not None:
         return _registered_from(known)
-    registered = _register(unit, locks, act, version)
+    registered = _register(unit, locks, act, foreseen)
     answer = _registered_to(registered)
     keep_outcome(unit, caller, request_key, digest, answer, at=act.clock.now())
     return registered
 
 
-def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) -> Registered:
+def _register(unit: UnitOfWork, locks: Locks, act: Act, foreseen: Foreseen) -> Registered:
+    version = foreseen.version
     cause = act.cause(unit)
     stored = find_record(unit, version.key)
     number = stored.number if stored else add_record(unit, version.key, at=cause.at)
@@ -232,7 +236,7 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) 
         return unchanged(stored)
     keys = {survivor: version.key if survivor == number else _key_of(unit, survivor)}
     fresh = () if stored else (number,)
-    carried = carry_out(unit, locks, act, cause, keys, told=told, fresh=fresh)
+    carried = carry_out(unit, locks, act, cause, keys, told=told, fresh=fresh, foreseen=foreseen)
     held = {each.version.order for each in carried.restated.held[survivor]}
     if version.order in held:
         person_id = carried.relinked.person_of.get(survivor)

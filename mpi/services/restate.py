@@ -15,10 +15,10 @@ from mpi.domain.identifiers import RecordKey
 from mpi.domain.links import Edge, rounded_bits
 from mpi.domain.records import ComparisonRecord, RecordVersion, SourceRecord
 from mpi.limits import BLOCK_RECORDS_MAX
-from mpi.linkage.overlay import AcceptedVersions, HeldVersion, accept_versions
+from mpi.linkage.overlay import AcceptedVersions, HeldVersion
+from mpi.services.foreseen import Compared, Foreseen, compared_record, judged_versions
 from mpi.services.linkage_index import LinkageIndex
 from mpi.standardise.numbers import standardise_nhs_number
-from mpi.standardise.record import standardise
 from mpi.storage.crowded import add_crowded
 from mpi.storage.graph import (
     StandingRecord,
@@ -73,6 +73,7 @@ def restate(
     merged: Mapping[int, int | None],
     told: Mapping[int, Sequence[StoredVersion]],
     fresh: Collection[int],
+    foreseen: Foreseen | None = None,
     model: int,
     at: datetime,
 ) -> Restated:
@@ -87,6 +88,7 @@ def restate(
             takes a merge back.
         told: Those of them whose versions are at hand -> all of them.
         fresh: Those that are new in this transaction: nothing else is known of them.
+        foreseen: What the version that causes it comes to if it is the only one.
         model: The store's number of the model release.
         at: The present instant.
 
@@ -97,15 +99,13 @@ def restate(
     for number, survivor in merged.items():
         set_survivor(unit, number, survivor)
     folds = {
-        number: _fold(unit, index, told.get(number) or _versions(unit, number, key))
+        number: _fold(unit, index, told.get(number) or _versions(unit, number, key), foreseen)
         for number, key in keys.items()
         if merged.get(number) is None
     }
     changes = [_change(index, number, before.get(number), folds.get(number)) for number in keys]
-    wanted = {k for change in changes for k in (change.keys_before | change.keys_after)}
-    locks.require_keys(list(keys.values()), wanted)
-    versions = [each.version for fold in folds.values() for each in fold.versions]
-    locks.require_numbers(stated_numbers(versions))
+    if not unit.is_sqlite:
+        _require_locks(locks, keys, changes, folds)
     changes = _parting(unit, locks, changes)
     found = Restated()
     for change in changes:
@@ -115,12 +115,24 @@ def restate(
     return found
 
 
+def _require_locks(
+    locks: Locks,
+    keys: Mapping[int, RecordKey],
+    changes: Iterable[_Change],
+    folds: Mapping[int, _Fold],
+) -> None:
+    wanted = {k for change in changes for k in (change.keys_before | change.keys_after)}
+    locks.require_keys(list(keys.values()), wanted)
+    versions = [each.version for fold in folds.values() for each in fold.versions]
+    locks.require_numbers(stated_numbers(versions))
+
+
 def locks_of(
     unit: UnitOfWork,
     index: LinkageIndex,
     key: RecordKey,
     records: Collection[int],
-    saying: RecordVersion,
+    foreseen: Foreseen,
 ) -> frozenset[int]:
     """What to lock before a record says this: numbers of locks of the first stage.
 
@@ -131,17 +143,20 @@ def locks_of(
         index: The model in force.
         key: Of the record.
         records: Its number and those of records merged into it; none if it is new.
-        saying: The version to come.
+        foreseen: The version to come.
     """
     stored = list_versions_of(unit, key, records) if records else []
     told = [each.version for each in stored]
     found: set[int] = set()
-    for versions in (told, [*told, saying]):
-        if versions:
-            judged = _judged(index, versions)
+    if told:
+        for versions in (told, [*told, foreseen.version]):
+            judged = judged_versions(index, versions, foreseen)
             if judged.record is not None:
-                found |= index.keys_of(_compared(unit, index, judged.record))
-    return key_locks([key], found) | number_locks(stated_numbers([*told, saying]))
+                found |= _compared(unit, index, judged.record, foreseen).keys
+    elif foreseen.compared is not None:
+        # Statuses of numbers are not looked up: where one changes the keys, the writer comes again.
+        found.update(foreseen.compared.keys)
+    return key_locks([key], found) | number_locks(stated_numbers([*told, foreseen.version]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +166,7 @@ class _Fold:
     versions: Sequence[StoredVersion]
     judged: AcceptedVersions
     comparison: ComparisonRecord | None
+    keys: frozenset[int]
     withheld_nhs_number: str | None
 
     @property
@@ -196,7 +212,7 @@ def _change(
         before,
         fold,
         index.keys_of(before.comparison) if before else frozenset(),
-        index.keys_of(fold.comparison) if fold and fold.comparison else frozenset(),
+        fold.keys if fold else frozenset(),
     )
 
 
@@ -204,30 +220,33 @@ def _versions(unit: UnitOfWork, number: int, key: RecordKey) -> list[StoredVersi
     return list_versions_of(unit, key, [number, *list_family(unit, [number])])
 
 
-def _fold(unit: UnitOfWork, index: LinkageIndex, stored: Sequence[StoredVersion]) -> _Fold:
+def _fold(
+    unit: UnitOfWork,
+    index: LinkageIndex,
+    stored: Sequence[StoredVersion],
+    foreseen: Foreseen | None,
+) -> _Fold:
     versions = [each.version for each in stored]
     if not versions:
-        return _Fold((), AcceptedVersions(None, ()), None, None)
-    judged = _judged(index, versions)
+        return _Fold((), AcceptedVersions(None, ()), None, frozenset(), None)
+    judged = judged_versions(index, versions, foreseen)
     if judged.record is None:
-        return _Fold(stored, judged, None, None)
-    comparison = _compared(unit, index, judged.record)
+        return _Fold(stored, judged, None, frozenset(), None)
+    compared = _compared(unit, index, judged.record, foreseen)
     number_stated = standardise_nhs_number(judged.record.live.demographics.nhs_number)
-    withheld = number_stated if number_stated != comparison.nhs_number else None
-    return _Fold(stored, judged, comparison, withheld)
+    withheld = number_stated if number_stated != compared.comparison.nhs_number else None
+    return _Fold(stored, judged, compared.comparison, compared.keys, withheld)
 
 
-def _judged(index: LinkageIndex, versions: Sequence[RecordVersion]) -> AcceptedVersions:
-    return accept_versions(versions, index.model.number_trust, index.name_rule)
-
-
-def _compared(unit: UnitOfWork, index: LinkageIndex, record: SourceRecord) -> ComparisonRecord:
+def _compared(
+    unit: UnitOfWork, index: LinkageIndex, record: SourceRecord, foreseen: Foreseen | None
+) -> Compared:
     """The record as it is compared, with what is known of the number that it states now."""
     trust = index.model.number_trust
     number = standardise_nhs_number(record.live.demographics.nhs_number)
     if number is not None:
         trust = number_trust_for(unit, trust, number)
-    return standardise(record, trust)
+    return compared_record(index, record, trust, foreseen)
 
 
 def stated_numbers(versions: Iterable[RecordVersion]) -> set[str]:

@@ -251,20 +251,18 @@ def _require_alive(dialect: sa.Dialect, driver: Any, record: Any, _proxy: object
         raise sa.exc.InvalidatePoolError from error
 
 
-_IN_TRANSACTION: Final = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
-
-
 class _KeepingConnection(psycopg.Connection[Any]):
-    """Keeps its prepared statements when a transaction is undone.
+    """Keeps its prepared statements when a transaction is undone in which nothing failed.
 
     The driver forgets them all then, in case tables were made in it and will be made again; ours
     never are. A refused request, or two writers who met, would else have every statement parsed
-    and planned again. Source: psycopg's documentation, "Prepared statements".
+    and planned again. After a statement that failed they have to be forgotten: the driver believes
+    prepared what it sent along behind it. Source: psycopg's documentation, "Prepared statements".
     """
 
     def rollback(self) -> None:
-        is_in_transaction = self.pgconn.transaction_status in _IN_TRANSACTION
-        if not is_in_transaction or self.pgconn.exec_(b"ROLLBACK").status != ExecStatus.COMMAND_OK:
+        stands = self.pgconn.transaction_status == TransactionStatus.INTRANS
+        if not stands or self.pgconn.exec_(b"ROLLBACK").status != ExecStatus.COMMAND_OK:
             super().rollback()
 
 

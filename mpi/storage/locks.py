@@ -19,13 +19,13 @@ from mpi.domain.identifiers import RecordKey
 from mpi.limits import LOCK_WAIT_S, STATEMENT_TIMEOUT_S
 from mpi.storage.unit_of_work import UnitOfWork
 
+_WAIT_LONG: Final = f"SET LOCAL statement_timeout = {LOCK_WAIT_S * 1000:.0f}"
+"""Waiting in a queue is no slow statement: it has a limit of its own."""
 _LOCK: Final = (
-    f"SET LOCAL statement_timeout = {LOCK_WAIT_S * 1000:.0f}; "
     "SELECT pg_advisory_xact_lock(key) FROM "
-    "(SELECT key FROM unnest('{%s}'::bigint[]) AS key ORDER BY key) AS ordered; "
-    f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_S * 1000:.0f}"
+    "(SELECT key FROM unnest(%(keys)s::bigint[]) AS key ORDER BY key) AS ordered"
 )
-"""Waiting in a queue is no slow statement: it has a limit of its own. One round trip."""
+_WAIT_SHORT: Final = f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_S * 1000:.0f}"
 _TRY_LOCK: Final = (
     "SELECT bool_and(pg_try_advisory_xact_lock(key)) FROM unnest(%(keys)s::bigint[]) AS key"
 )
@@ -93,8 +93,10 @@ class Locks:
         Raises:
             MustRetry: See `require_keys`.
         """
+        if self.unit.is_sqlite:
+            return
         needed = number_locks(nhs_numbers)
-        if not self.unit.is_sqlite and not needed <= self.wanted.keys:
+        if not needed <= self.wanted.keys:
             raise MustRetry(self.wanted | Wanted(keys=needed))
 
     def take_records(self, numbers: Collection[int]) -> bool:
@@ -124,8 +126,11 @@ class Locks:
         return bool(is_locked)
 
     def _lock(self, keys: Collection[int]) -> None:
+        """Whatever is read from now on is read behind the locks, in the same round trip."""
         if keys and not self.unit.is_sqlite:
-            self.unit.driver_script(_LOCK % ",".join(map(str, sorted(keys))))
+            self.unit.driver_run(_WAIT_LONG, {})
+            self.unit.driver_run(_LOCK, {"keys": sorted(keys)})
+            self.unit.driver_run(_WAIT_SHORT, {})
 
 
 def key_locks(records: Collection[RecordKey], blocking_keys: Collection[int]) -> frozenset[int]:

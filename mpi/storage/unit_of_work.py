@@ -7,7 +7,7 @@ block ends, and undone if the block raises; nothing is acknowledged before the b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ DriverValues = Sequence[Any] | Mapping[str, Any]
 """The values of one statement, by place or by name."""
 BULK_LOCK: Final = 7_305_168
 """Advisory lock of PostgreSQL: writers share it, a bulk load has it alone."""
+_SHARE_BULK_LOCK: Final = f"SELECT pg_advisory_xact_lock_shared({BULK_LOCK})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +31,26 @@ class UnitOfWork:
     What the database raises becomes ours where the unit ends (see `storage_failures`).
     """
 
-    connection: sa.Connection
+    _connection: sa.Connection
     is_sqlite: bool = field(init=False)
     _driver: Any = field(init=False, repr=False)
     """The database driver's own connection."""
     _cursor: Any = field(init=False, repr=False)
     """One for all statements, each of which is done when the next begins."""
+    _waiting: list[tuple[str, DriverValues]] = field(init=False, repr=False, default_factory=list)
+    """PostgreSQL: statements whose rows nobody asks for; they go with the next that gives some."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "is_sqlite", self.connection.dialect.name == "sqlite")
-        driver: Any = self.connection.connection.driver_connection
+        object.__setattr__(self, "is_sqlite", self._connection.dialect.name == "sqlite")
+        driver: Any = self._connection.connection.driver_connection
         object.__setattr__(self, "_driver", driver)
         object.__setattr__(self, "_cursor", driver.cursor())
+
+    @property
+    def connection(self) -> sa.Connection:
+        """SQLAlchemy's, with all that was to be run before."""
+        self.send()
+        return self._connection
 
     def rows(self, statement: sa.Executable, **parameters: Any) -> list[Any]:
         """Every row of a statement's result, which must be bounded; attributes are its columns."""
@@ -49,20 +58,44 @@ class UnitOfWork:
 
     def driver_rows(self, text: str, parameters: DriverValues) -> list[Any]:
         """`rows`, as tuples, for text in the driver's own form, which saves SQLAlchemy's time."""
-        rows: list[Any] = self._cursor.execute(text, parameters).fetchall()
+        if self._waiting:
+            self._waiting.append((text, parameters))
+            self._run_waiting()
+        else:
+            self._cursor.execute(text, parameters)
+        rows: list[Any] = self._cursor.fetchall()
         return rows
 
     def driver_run(self, text: str, parameters: DriverValues) -> None:
-        """Run text in the driver's own form for its effect."""
-        self._cursor.execute(text, parameters)
+        """Run text in the driver's own form for its effect.
 
-    def driver_script(self, text: str) -> None:
-        """Run several statements of PostgreSQL, which take no values, in one round trip."""
-        self._driver.execute(text, prepare=False).close()
+        On PostgreSQL it waits for the next statement that gives rows, or the end of the unit: a
+        round trip costs as much as the work. What it raises is raised there.
+        """
+        if self.is_sqlite:
+            self._cursor.execute(text, parameters)
+        else:
+            self._waiting.append((text, parameters))
 
     def driver_run_many(self, text: str, rows: Sequence[DriverValues]) -> None:
-        """Run one text for many sets of values."""
-        self._cursor.executemany(text, rows)
+        """`driver_run` of one text for many sets of values."""
+        if self.is_sqlite:
+            self._cursor.executemany(text, rows)
+        else:
+            self._waiting.extend((text, row) for row in rows)
+
+    def send(self) -> None:
+        """Run what waits to be run; a unit that ends well does it by itself."""
+        if self._waiting:
+            self._run_waiting()
+
+    def _run_waiting(self) -> None:
+        """In one round trip; the cursor then has the rows of the last statement."""
+        statements = [*self._waiting]
+        self._waiting.clear()
+        with self._driver.pipeline() if len(statements) > 1 else nullcontext():
+            for text, parameters in statements:
+                self._cursor.execute(text, parameters)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -111,9 +144,11 @@ def writing(store: Store) -> Iterator[UnitOfWork]:
         Conflict: If a rule of the schema was broken; nothing was written.
     """
     with storage_failures(), store.opened(), store.engine.begin() as connection:
+        unit = UnitOfWork(connection)
         if not store.is_sqlite:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({BULK_LOCK})")
-        yield UnitOfWork(connection)
+            unit.driver_rows(_SHARE_BULK_LOCK, {})
+        yield unit
+        unit.send()
 
 
 @contextmanager
@@ -123,7 +158,9 @@ def writing_alone(store: Store) -> Iterator[UnitOfWork]:
     No BEGIN and no COMMIT go to the server; the statement has to take `BULK_LOCK` itself.
     """
     with storage_failures(), store.opened(), store.single.connect() as connection:
-        yield UnitOfWork(connection)
+        unit = UnitOfWork(connection)
+        yield unit
+        unit.send()
 
 
 def require_writable(unit: UnitOfWork) -> None:

@@ -21,7 +21,7 @@ from mpi.services.state_number import (
     state_number,
 )
 from mpi.storage.engine import Store
-from mpi.storage.records import list_records
+from mpi.storage.records import find_comparison, list_records
 from mpi.storage.unit_of_work import reading, writing
 from tests.live_index import START, STEWARD, LiveIndex
 from tests.small_region import ADA, JOHN
@@ -211,6 +211,22 @@ def test_a_succession_stands_while_anybody_states_it(live: LiveIndex) -> None:
     assert len(live.groups()) == 1
     retract_number(live.writer, live.index, said.nhs_number, STEWARD, clock=live.clock)
     assert len(live.groups()) == 2
+
+
+def test_a_new_record_follows_what_was_said_of_its_number_before(live: LiveIndex) -> None:
+    first = live.say("gp:1", ADA | NUMBER)
+    said = NumberStatement(
+        nhs_number=OTHER_NUMBER["nhs_number"],
+        status=NumberStatus.SUPERSEDED,
+        successor=NUMBER["nhs_number"],
+    )
+    state_number(live.writer, live.index, said, STEWARD, clock=live.clock)
+    second = live.say("poole:2", ADA | OTHER_NUMBER)
+    assert second.person_id == first.person_id
+    with reading(live.store) as unit:
+        stored = find_comparison(unit, RecordKey("poole", "2"))
+    assert stored is not None
+    assert stored.trusted_nhs_number == NUMBER["nhs_number"]
 
 
 def test_an_overlay_that_was_noted_stays_closed_until_more_is_held(live: LiveIndex) -> None:

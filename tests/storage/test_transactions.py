@@ -8,9 +8,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
+import psycopg
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
@@ -175,3 +176,29 @@ def test_what_was_prepared_on_postgresql_outlives_what_is_undone(
     with reading(store) as unit:
         assert prepared(unit) >= before > 0
     store.close()
+
+
+def test_a_failure_behind_others_on_postgresql_leaves_a_connection_that_works(
+    new_database: Callable[[str], str],
+) -> None:
+    store = open_store(new_database("postgresql"))
+    texts = [f"SELECT {number} / %(divisor)s" for number in range(8)]
+    for divisor in (*[1] * 5, 0, 1):
+        # The sixth time the driver prepares each of them, and only the first is looked at.
+        failing = pytest.raises(psycopg.Error) if divisor == 0 else nullcontext()
+        with failing, writing(store) as unit:
+            for text in texts:
+                unit.driver_run(text, {"divisor": divisor})
+            assert unit.driver_rows("SELECT 8 / %(divisor)s", {"divisor": divisor}) == [(8,)]
+    store.close()
+
+
+def test_what_waits_on_postgresql_is_done_before_what_is_read(store: Store) -> None:
+    with writing(store) as unit:
+        unit.driver_run("CREATE TEMPORARY TABLE said (word text)", {})
+        for word in ("one", "two"):
+            unit.driver_run(f"INSERT INTO said VALUES ('{word}')", {})
+        assert unit.driver_rows("SELECT word FROM said ORDER BY word", {}) == [("one",), ("two",)]
+        unit.driver_run("DELETE FROM said WHERE word = 'one'", {})
+        assert unit.first(sa.text("SELECT count(*) FROM said")) == (1,)
+        unit.driver_run("DROP TABLE said", {})
