@@ -21,7 +21,7 @@ from mpi.errors import UnknownSource
 from mpi.services.act import Act, Carried, carry_out
 from mpi.services.cause import identity_event
 from mpi.services.disclosure import Recipient
-from mpi.services.foreseen import Foreseen, foresee
+from mpi.services.foreseen import Foreseen
 from mpi.services.linkage_index import LinkageIndex
 from mpi.services.restate import locks_of
 from mpi.services.sendable import require_event, require_plain, sendable_content
@@ -156,7 +156,7 @@ def submit_registration(
     require_known_source(index, statement.key)
     require_event(statement.event_at, statement.sequence, clock)
     require_plain("request_key", statement.request_key or "")
-    foreseen = foresee(index, statement.version())
+    foreseen = Foreseen(index, statement.version())
     act = Act(index, recipient, clock, action="register", reason="registered")
 
     def work(unit: UnitOfWork, locks: Locks) -> Registered:
@@ -164,7 +164,7 @@ def submit_registration(
             locks.begin_with(_keys_to_lock(unit, index, foreseen))
         return _once(unit, locks, act, foreseen, statement.request_key)
 
-    return writer.submit(work)
+    return writer.submit(work, prepare=foreseen.look_ahead)
 
 
 def require_known_source(index: LinkageIndex, key: RecordKey) -> None:

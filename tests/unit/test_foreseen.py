@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mpi.domain.demographics import Demographics
 from mpi.domain.identifiers import NumberTrust, RecordKey
 from mpi.domain.records import DELETION, RecordVersion
-from mpi.services.foreseen import compared_record, foresee, judged_versions
+from mpi.services.foreseen import Foreseen, compared_record, judged_versions
 from mpi.services.linkage_index import compile_linkage_index
 from mpi.services.register import Statement
 from tests.small_region import ADA, JOHN, spec_release
@@ -58,7 +58,7 @@ def trusts(draw, stated: NumberTrust) -> NumberTrust:
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_what_was_foreseen_is_what_follows_without(index, data, said, is_error):
     first = version(is_entered_in_error=is_error, **said)
-    foreseen = foresee(index, first)
+    foreseen = Foreseen(index, first)
     judged = judged_versions(index, [first], foreseen)
     assert judged == judged_versions(index, [first], None)
     if judged.record is not None:
@@ -69,7 +69,7 @@ def test_what_was_foreseen_is_what_follows_without(index, data, said, is_error):
 
 def test_it_is_used_for_that_version_alone(index):
     first, second = version(**ADA), version(**JOHN)
-    foreseen = foresee(index, first)
+    foreseen = Foreseen(index, first)
     assert judged_versions(index, [first], foreseen) is foreseen.judged
     assert judged_versions(index, [second], foreseen).record.versions == (second,)
     assert judged_versions(index, [first, second], foreseen) is not foreseen.judged
@@ -77,4 +77,4 @@ def test_it_is_used_for_that_version_alone(index):
 
 def test_of_a_deletion_nothing_is_compared(index):
     deleted = replace(version(), digest=DELETION)
-    assert foresee(index, deleted).compared is None
+    assert Foreseen(index, deleted).compared is None
