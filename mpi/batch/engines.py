@@ -20,7 +20,7 @@ from mpi.config import Settings
 from mpi.errors import StorageUnavailable
 from mpi.linkage.comparators import macros_sql
 
-MEMORY_MIB: Final = 4_096
+MEMORY_MIB: Final = 3_584
 """The budget for a whole region is 8 GiB; Python and its worker processes need the rest."""
 SPILL_PREFIX: Final = "mpi-"
 """Begins the names of the folders that hold what did not fit into memory."""
