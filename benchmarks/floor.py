@@ -122,8 +122,6 @@ def _run(connection: Any, step: Step, now: dict[Any, Any]) -> None:
     values = _present(step.values, now) if now else step.values
     if step.is_many:
         connection.cursor().executemany(step.text, values)
-    elif step.is_script:
-        connection.execute(step.text, prepare=False).close()
     else:
         cursor = connection.execute(step.text, values) if values else connection.execute(step.text)
         if step.given:

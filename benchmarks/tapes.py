@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from mpi.storage.engine import Store
 from mpi.storage.locks import Locks, MustRetry, Wanted
 from mpi.storage.unit_of_work import BULK_LOCK, UnitOfWork
+from mpi.storage.waiting import Prepare
 from mpi.storage.writer import Work, Writer
 
 
@@ -32,7 +33,6 @@ class Step:
     values: Any
     """Of the statement, or of each of many."""
     is_many: bool = False
-    is_script: bool = False
     given: list[Any] = field(default_factory=list)
     """Numbers of new rows that it gave when it was recorded."""
 
@@ -99,8 +99,13 @@ class TapingWriter(Writer):
 
     tape: Tape
 
-    def submit(self, work: Work[Any]) -> Future[Any]:
-        """What the work gives, though it is undone."""
+    def submit(
+        self,
+        work: Work[Any],
+        *,
+        prepare: Prepare | None = None,  # noqa: ARG002
+    ) -> Future[Any]:
+        """What the work gives, though it is undone; nothing is prepared."""
         wanted: Wanted = Wanted()
         future: Future[Any] = Future()
         while not future.done():
@@ -134,11 +139,6 @@ class _Taped:
 
 
 class _TapedDriver(_Taped):
-    def execute(self, text: str, *, prepare: bool) -> Any:
-        """A script, as the driver runs it."""
-        self._transaction.steps.append(Step(text, None, is_script=True))
-        return self._inner.execute(text, prepare=prepare)
-
     def cursor(self) -> Any:
         """As the driver gives it."""
         return _TapedCursor(self._inner.cursor(), self._transaction)
