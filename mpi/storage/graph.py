@@ -197,13 +197,6 @@ def list_decisions(unit: UnitOfWork, numbers: Collection[int]) -> list[Decision]
     return [_decision(row, sides[row[0]], survivors) for row in sorted(stated)]
 
 
-def list_decisions_in_force(unit: UnitOfWork) -> list[Decision]:
-    """Every decision in force about records, as `list_decisions_about` gives it, for bulk work."""
-    numbers = [row.number for row in unit.rows(sa.select(decision.c.number).where(_IN_FORCE))]
-    records = {row[1] for part in _parts(numbers) for row in _SIDES.rows(unit, part)}
-    return list_decisions_about(unit, records)
-
-
 def replace_keys(
     unit: UnitOfWork, record: int, *, added: Iterable[int], removed: Iterable[int]
 ) -> None:

@@ -27,7 +27,7 @@ from mpi.storage.unit_of_work import UnitOfWork, writing
 from mpi.storage.waiting import Piece, Prepare, WaitingLine
 
 CAREFUL_GROUPS: Final = 32
-"""Groups that get savepoints at once after one in which a piece failed: failures come in runs."""
+"""Groups that get savepoints, from one on in which a piece failed: failures come in runs."""
 ATTEMPTS_MAX: Final = 20
 """Times a piece of work begins again because others touched the same; then the caller retries."""
 

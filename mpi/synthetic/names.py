@@ -67,8 +67,6 @@ class Origin:
     ethnic: tuple[str, ...]
     takes_name: float
     """Probability that a wife takes her husband's family name."""
-    is_double: bool
-    """Family names of two parts, mother's and father's."""
     given: tuple[tuple[Pool, ...], tuple[Pool, ...]]
     """By sex, then by decade; one pool if the decade does not matter."""
     family: tuple[Pool, Pool]
@@ -143,7 +141,6 @@ def _origin(name: str, table: dict[str, Any], total: float) -> Origin:
         language=table["language"],
         ethnic=tuple(table["ethnic"]),
         takes_name=table["takes_name"],
-        is_double=table.get("double", False),
         given=given,
         family=family,
         middle=_middle(table),

@@ -17,7 +17,7 @@ from mpi.domain.tasks import TaskType
 from mpi.errors import UnknownPerson, UnknownRecord, UnknownTask
 from mpi.storage.audit import AuditEvent, add_audit_events, list_audit_events
 from mpi.storage.engine import Store
-from mpi.storage.graph import list_decisions_in_force, list_holders_of_keys, list_surroundings
+from mpi.storage.graph import list_decisions_about, list_holders_of_keys, list_surroundings
 from mpi.storage.links import find_link, list_links
 from mpi.storage.models import find_release_in_force, put_release_in_force
 from mpi.storage.number_statuses import number_trust_for, trust_with_statuses
@@ -209,7 +209,7 @@ def test_decisions_in_force_are_those_not_retracted(changed: UnitOfWork) -> None
         right=frozenset({3, 4}),
         disowned_numbers=frozenset({3}),
     )
-    assert list_decisions_in_force(changed) == [wanted]
+    assert list_decisions_about(changed, [1, 3]) == [wanted]
     assert list_surroundings(changed, [1, 2]).decisions == {1}
     assert list_surroundings(changed, [2]).decisions == set()
     compared = list_compared_with(changed, [3, 4])
