@@ -105,7 +105,7 @@ def machine() -> dict[str, Any]:
 def write_outcome(
     name: str, scale: Scale, outcome: Outcome, *, seconds: float, folder: Path = RESULTS
 ) -> Path:
-    """`<suite>-<scale>.json` in the folder, and its plots beside it."""
+    """`<suite>-<scale>.json` in the folder, its tables as `.md` and its plots beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     for file, svg in outcome.plots.items():
         (folder / file).write_text(svg, encoding="utf-8")
@@ -119,7 +119,26 @@ def write_outcome(
     }
     path = folder / f"{name}-{scale.name}.json"
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    path.with_suffix(".md").write_text(page_of(content, sorted(outcome.plots)), encoding="utf-8")
     return path
+
+
+def page_of(content: dict[str, Any], plots: Sequence[str]) -> str:
+    """The tables of a result for people, in Markdown, with where and when they were measured.
+
+    Args:
+        content: As it is written in JSON.
+        plots: Names of the files beside it.
+    """
+    where = (
+        f"{content['machine']}, {content['cores']} cores, {content['memory_gib']} GiB, Python "
+        f"{content['python']}; commit {content['commit']}{', changed' * content['is_changed']}; "
+        f"{content['measured_at']}; {content['seconds']:,.0f} seconds."
+    )
+    tables = [Table(**table).to_markdown() for table in content["tables"]]
+    shown = [f"![{name}]({name})" for name in plots]
+    title = f"# {content['suite']}, {content['scale']['name']}"
+    return "\n\n".join([title, where, *(each.strip() for each in (*tables, *shown))]) + "\n"
 
 
 def _processor() -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from benchmarks.http import Cell, Taken, arrivals_of
 from benchmarks.load_generator import Round
+from benchmarks.suite import SCALES, Outcome, Table, write_outcome
 from benchmarks.timing import Latencies, latencies_from
 
 
@@ -40,3 +44,19 @@ def test_questions_arrive_no_faster_than_the_slower_can_answer() -> None:
     assert arrivals_of(slow_service) == 200.0
     slow_floor = {1: {"per_second": 900.0, "floor_per_second": 500.0}}
     assert arrivals_of(slow_floor) == 250.0
+
+
+def test_a_result_is_written_for_programs_and_for_people(tmp_path: Path) -> None:
+    table = Table("Look-ups", ("way", "ms"), [("by id", 0.1234567), ("by number", 2)])
+    outcome = Outcome([table], {"by_id": 0.1234567}, {"curve.svg": "<svg/>"})
+    path = write_outcome("resolve", SCALES["quick"], outcome, seconds=1_234.5, folder=tmp_path)
+    assert json.loads(path.read_text(encoding="utf-8"))["figures"] == {"by_id": 0.1234567}
+    title, where, *shown = (tmp_path / "resolve-quick.md").read_text().strip().split("\n\n")
+    assert title == "# resolve, quick"
+    assert where.endswith("1,234 seconds.")
+    assert shown == [
+        "**Look-ups**",
+        "| way | ms |\n|---|---:|\n| by id | 0.1235 |\n| by number | 2 |",
+        "![curve.svg](curve.svg)",
+    ]
+    assert (tmp_path / "curve.svg").read_text() == "<svg/>"
