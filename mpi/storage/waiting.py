@@ -65,7 +65,8 @@ class WaitingLine:
         prepares = [each.prepare for each in self._next if each.prepare]
         if prepares:
             self._is_preparing = True
-            self._helper.submit(self._prepare, prepares)
+            with suppress(RuntimeError):  # The interpreter is ending, and starts nothing any more.
+                self._helper.submit(self._prepare, prepares)
 
     def stop_preparing(self) -> None:
         """Leave what is not prepared yet to the work itself: from now on it would be in the way."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from threading import Event
+from threading import Event, current_thread
+from time import sleep
 
 import pytest
+import sqlalchemy as sa
 
 from mpi.errors import Conflict
 from mpi.storage.crowded import add_crowded
@@ -14,6 +18,7 @@ from mpi.storage.engine import open_store
 from mpi.storage.graph import list_crowded
 from mpi.storage.locks import Locks
 from mpi.storage.unit_of_work import UnitOfWork, reading
+from mpi.storage.waiting import Piece, WaitingLine
 from mpi.storage.writer import Work, Writer
 
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
@@ -38,13 +43,31 @@ def adding(key: int, *, fails: bool = False) -> Work[int]:
     return work
 
 
+@contextmanager
+def busy(writer: Writer):
+    """Whoever comes while the block runs waits for the next group."""
+    has_begun, may_end = Event(), Event()
+
+    def work(_unit: UnitOfWork, _locks: Locks) -> None:
+        has_begun.set()
+        may_end.wait(10)
+
+    writer.submit(work)
+    has_begun.wait(10)
+    yield
+    may_end.set()
+
+
 def submitted(writer: Writer, works: list[Work[int]]):
-    """All of them in one group: the writer is kept busy until they wait."""
-    is_submitted = Event()
-    writer.submit(lambda _unit, _locks: is_submitted.wait(10))
-    futures = [writer.submit(work) for work in works]
-    is_submitted.set()
-    return futures
+    """All of them in one group."""
+    with busy(writer):
+        return [writer.submit(work) for work in works]
+
+
+@pytest.fixture
+def slow_commits(writer: Writer):
+    """Each commit takes a moment, which is all that preparing has."""
+    sa.event.listen(writer.store.engine, "commit", lambda _connection: sleep(0.2))
 
 
 def kept(writer: Writer) -> set[int]:
@@ -75,3 +98,47 @@ def test_who_fails_alone_leaves_nothing(writer: Writer) -> None:
         writer.run(adding(1, fails=True))
     assert writer.run(adding(2)) == 2
     assert kept(writer) == {2}
+
+
+def test_who_waits_is_prepared_while_others_are_committed(
+    writer: Writer, slow_commits: None
+) -> None:
+    told: list[str] = []
+
+    def preparing(key: int) -> Callable[[], None]:
+        return lambda: told.append(f"{key} by {current_thread().name}")
+
+    def noted(key: int) -> Work[int]:
+        def work(unit: UnitOfWork, locks: Locks) -> int:
+            told.append(f"{key} at work")
+            return adding(key)(unit, locks)
+
+        return work
+
+    with busy(writer):
+        futures = [writer.submit(noted(key), prepare=preparing(key)) for key in (1, 2)]
+    assert [future.result() for future in futures] == [1, 2]
+    helper = "mpi-preparing_0"
+    assert told == [f"1 by {helper}", f"2 by {helper}", "1 at work", "2 at work"]
+
+
+def test_what_cannot_be_prepared_is_done_all_the_same(writer: Writer, slow_commits: None) -> None:
+    def fails() -> None:
+        raise ValueError("nothing comes of it")
+
+    with busy(writer):
+        futures = [writer.submit(adding(key), prepare=fails) for key in (1, 2)]
+    assert [future.result() for future in futures] == [1, 2]
+    assert kept(writer) == {1, 2}
+
+
+def test_preparing_is_given_up_when_a_commit_is_over() -> None:
+    line = WaitingLine()
+    told: list[int] = []
+    line.put(Piece(adding(1), line.stop_preparing, Future()))
+    line.put(Piece(adding(2), lambda: told.append(2), Future()))
+    line.prepare_next()
+    assert len(line.next_group()) == 2
+    line.end()
+    assert line.next_group() == []  # Whoever prepares has ended by then.
+    assert told == []
