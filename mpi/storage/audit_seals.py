@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 
 from mpi.domain.identifiers import RecordKey
 from mpi.storage.audit import AuditEvent, event_from_row
+from mpi.storage.prepared import PreparedQuery
 from mpi.storage.tables import audit_event, source_record
 from mpi.storage.trust_tables import audit_seal, audit_sighting
 from mpi.storage.unit_of_work import BULK_LOCK, UnitOfWork
@@ -177,12 +179,16 @@ def _keys_seen(detail: str) -> set[RecordKey]:
 
 
 def _record_numbers(unit: UnitOfWork, keys: Iterable[RecordKey]) -> dict[RecordKey, int]:
-    wanted = sorted(keys)
+    # Source by source: for a list of pairs SQLite would read the whole index.
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for source, local_id in sorted(keys):
+        wanted[source].append(local_id)
     numbers: dict[RecordKey, int] = {}
-    for start in range(0, len(wanted), _KEYS_MAX):
-        chunk = [tuple(key) for key in wanted[start : start + _KEYS_MAX]]
-        rows = unit.connection.execute(_NUMBERS, {"keys": chunk})
-        numbers |= {RecordKey(source, local_id): number for number, source, local_id in rows}
+    for source, local_ids in wanted.items():
+        for start in range(0, len(local_ids), _KEYS_MAX):
+            chunk = local_ids[start : start + _KEYS_MAX]
+            rows = _NUMBERS.rows(unit, chunk, source=source)
+            numbers |= {RecordKey(source, local_id): number for number, local_id in rows}
     return numbers
 
 
@@ -207,12 +213,12 @@ _EVENT_ROWS: Final = {
     "FROM audit_event WHERE number > %(after)s AND number <= %(last)s ORDER BY number "
     "LIMIT %(most)s",
 }
-_NUMBERS: Final = sa.select(
-    source_record.c.number, source_record.c.source, source_record.c.local_id
-).where(
-    sa.tuple_(source_record.c.source, source_record.c.local_id).in_(
-        sa.bindparam("keys", expanding=True)
-    )
+_NUMBERS: Final = PreparedQuery(
+    sa.select(source_record.c.number, source_record.c.local_id).where(
+        source_record.c.source == sa.bindparam("source"),
+        source_record.c.local_id.in_(sa.bindparam("local_ids", expanding=True)),
+    ),
+    list_name="local_ids",
 )
 _SEEING: Final = (
     sa.select(audit_event)
