@@ -6,9 +6,10 @@ power cut. No parameter of a statement ever reaches an error text or a log.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -85,6 +86,7 @@ class Store:
     """The same pool, for statements each of which is a transaction."""
     gate: FileGate | None
     """Of a SQLite file."""
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def is_sqlite(self) -> bool:
@@ -106,6 +108,25 @@ class Store:
             return
         with self.gate.open_to(Library.PYTHON):
             yield
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """One writer of this process to a SQLite file at a time; PostgreSQL's need not wait.
+
+        SQLite itself lets those who wait sleep, up to a tenth of a second at a time, and then try.
+
+        Raises:
+            StorageUnavailable: If the others took longer than `BUSY_TIMEOUT_MS` milliseconds.
+        """
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            raise StorageUnavailable("store: is locked by another writer")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def close(self) -> None:
         """Give all connections back; the store can be used again and then reconnects."""

@@ -143,7 +143,12 @@ def writing(store: Store) -> Iterator[UnitOfWork]:
         StorageUnavailable: If the store cannot be written now; nothing was.
         Conflict: If a rule of the schema was broken; nothing was written.
     """
-    with storage_failures(), store.opened(), store.engine.begin() as connection:
+    with (
+        storage_failures(),
+        store.turn(),
+        store.opened(),
+        store.engine.begin() as connection,
+    ):
         unit = UnitOfWork(connection)
         if not store.is_sqlite:
             unit.driver_rows(_SHARE_BULK_LOCK, {})
