@@ -46,7 +46,7 @@ serve: $(INSTALLED) ## Serve what the demo loaded (HOST and PORT can be given)
 bench: $(BENCH_INSTALLED) ## Measure speed and accuracy in minutes (SUITES="accuracy resolve" for some)
 	$(BIN)/python -m benchmarks $(SUITES)
 
-bench-full: $(BENCH_INSTALLED) ## Measure the whole region; an hour, unattended, 25 GB of disk
+bench-full: $(BENCH_INSTALLED) ## Measure the whole region; half an hour, unattended, 25 GB of disk
 	$(BIN)/python -m benchmarks --full $(SUITES)
 
 lock: $(INSTALLED) ## Pin every package again, after a change of pyproject.toml

@@ -69,7 +69,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*WITHIN_S, []], metavar="NAME", default=[])
-    parser.add_argument("--full", action="store_true", help="the whole region: about an hour")
+    parser.add_argument("--full", action="store_true", help="the whole region: half an hour")
     parser.add_argument("--people", type=int, help="of the region, in the place of the scale's")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
     chosen = parser.parse_args()
