@@ -195,7 +195,12 @@ def model_specs(draw: st.DrawFn) -> dict[str, Any]:
 def _blocking_rules(draw: st.DrawFn, number: int) -> dict[str, Any]:
     fields = draw(st.lists(st.sampled_from(COMPARISON_FIELDS), min_size=1, max_size=6, unique=True))
     count = draw(st.integers(1, min(3, len(fields))))
-    return {"name": f"rule_{number}", "fields": fields[:count], "tighten": fields[count:]}
+    return {
+        "name": f"rule_{number}",
+        "fields": fields[:count],
+        "tighten": fields[count:],
+        "adjacent_by": fields[: draw(st.integers(0, count))],
+    }
 
 
 def models() -> st.SearchStrategy[Model]:

@@ -5,6 +5,10 @@ values (its history) has a key for each combination. Keys on the frozen stop lis
 that too many records share: they are replaced by tighter keys, which carry further fields, and
 dropped where those are missing or are themselves on the list.
 
+The keys of one record would lie all over a store's index, and each costs a page to read and to
+write. So a rule may say by which of its first values its keys are adjacent: the upper half of the
+number is a hash of these alone, the same for every rule that begins with these fields.
+
 The key function and its SQL stand side by side, and `tests/parity` holds them together. MD5 (RFC
 1321) is used because DuckDB has it too; nothing depends on it being hard to reverse.
 """
@@ -12,6 +16,7 @@ The key function and its SQL stand side by side, and `tests/parity` holds them t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import lru_cache
 from hashlib import md5
 from itertools import product
 from operator import attrgetter
@@ -24,6 +29,10 @@ from mpi.linkage.model import BlockingRule
 _SEPARATOR: Final = "\x1f"
 """No value holds it: values are `A-Z0-9`, spaces and a little punctuation."""
 
+_LOWER: Final = (1 << 31) - 1
+"""The bits that tell apart keys that are adjacent, of which there are hundreds."""
+_UPPER: Final = ((1 << 63) - 1) ^ _LOWER
+_ANCHORS_MAX: Final = 65_536
 NO_STOP_LIST: Final[frozenset[int]] = frozenset()
 
 BlockingKeys = Callable[[ComparisonRecord], frozenset[int]]
@@ -50,7 +59,8 @@ def compile_blocking(
     Returns:
         Record -> its keys of all rules, as `blocking_keys` gives them; empty if no rule applies.
     """
-    compiled = [_compile_rule(rule, stop_list) for rule in rules]
+    anchor = lru_cache(_ANCHORS_MAX)(_anchor)
+    compiled = [_compile_rule(rule, stop_list, anchor) for rule in rules]
 
     def keys_of(record: ComparisonRecord) -> frozenset[int]:
         keys: list[int] = []
@@ -74,23 +84,40 @@ def values_max(fields: Sequence[str]) -> int:
 
 
 def _compile_rule(
-    rule: BlockingRule, stop_list: Collection[int]
+    rule: BlockingRule, stop_list: Collection[int], anchor: Callable[[str], int]
 ) -> Callable[[ComparisonRecord, list[int]], None]:
     combine = _combiner(rule.fields)
     tighten = _combiner(rule.tighten) if rule.tighten else None
     prefix = rule.name + _SEPARATOR
+    key_of = _adjacent(rule, anchor) if rule.adjacent_by else _hash
 
     def add_keys(record: ComparisonRecord, keys: list[int]) -> None:
         for values in combine(record):
             text = prefix + values
-            key = _hash(text)
+            key = key_of(text)
             if key not in stop_list:
                 keys.append(key)
             elif tighten:
-                tighter = (_hash(text + _SEPARATOR + more) for more in tighten(record))
+                tighter = (key_of(text + _SEPARATOR + more) for more in tighten(record))
                 keys.extend(key for key in tighter if key not in stop_list)
 
     return add_keys
+
+
+def _adjacent(rule: BlockingRule, anchor: Callable[[str], int]) -> Callable[[str], int]:
+    """The key of a text that begins with the rule's name and the values by which it is adjacent."""
+    count = len(rule.adjacent_by)
+    names = _SEPARATOR.join(rule.adjacent_by)
+
+    def key_of(text: str) -> int:
+        values = text.split(_SEPARATOR, count + 1)[1 : count + 1]
+        return anchor(_SEPARATOR.join((names, *values))) | _hash(text) & _LOWER
+
+    return key_of
+
+
+def _anchor(text: str) -> int:
+    return _hash(text) & _UPPER
 
 
 def _combiner(fields: tuple[str, ...]) -> Callable[[ComparisonRecord], Iterable[str]]:
@@ -136,8 +163,8 @@ def blocking_sql(
     base = _exploded_sql(
         f"select record, {_columns(rule, rule.fields)} from {records}", rule.fields
     )
-    text = f"'{rule.name}' || chr(31) || " + " || chr(31) || ".join(rule.fields)
-    keyed = f"select *, {text} as key_text, {_hash_sql('key_text')} as key from ({base})"
+    text = f"'{rule.name}' || chr(31) || " + _joined_sql(rule.fields)
+    keyed = f"select *, {text} as key_text, {_key_sql(rule, 'key_text')} as key from ({base})"
     selected = f"select record, '{rule.name}' as rule, key"
     if stop_list is None:
         return f"{selected} from ({keyed})"
@@ -177,10 +204,19 @@ def _tighter_sql(rule: BlockingRule, listed: str) -> str:
     base = _exploded_sql(
         f"select * exclude (key) from keyed where key in {listed}", rule.tighten, "tighten_"
     )
-    text = "key_text || chr(31) || " + " || chr(31) || ".join(
-        f"tighten_{field}" for field in rule.tighten
-    )
-    return f"select record, {_hash_sql(text)} as key from ({base})"
+    text = "key_text || chr(31) || " + _joined_sql([f"tighten_{field}" for field in rule.tighten])
+    return f"select record, {_key_sql(rule, text)} as key from ({base})"
+
+
+def _joined_sql(columns: Iterable[str]) -> str:
+    return " || chr(31) || ".join(columns)
+
+
+def _key_sql(rule: BlockingRule, text: str) -> str:
+    if not rule.adjacent_by:
+        return _hash_sql(text)
+    anchor = _joined_sql([*(f"'{field}'" for field in rule.adjacent_by), *rule.adjacent_by])
+    return f"(({_hash_sql(anchor)} & {_UPPER}) | ({_hash_sql(text)} & {_LOWER}))"
 
 
 def _hash_sql(text: str) -> str:

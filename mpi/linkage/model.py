@@ -98,6 +98,9 @@ class BlockingRule:
     fields: tuple[str, ...]
     tighten: tuple[str, ...] = ()
     """Further fields that the keys of stop-listed values carry."""
+    adjacent_by: tuple[str, ...] = ()
+    """The first of `fields`: keys that have their values in common are neighbours as numbers,
+    those of other rules that begin with the same fields too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,10 +245,15 @@ def _comparison(table: Mapping[str, Any]) -> Comparison:
 
 def _blocking_rule(table: Mapping[str, Any]) -> BlockingRule:
     rule = BlockingRule(
-        name=table["name"], fields=tuple(table["fields"]), tighten=tuple(table.get("tighten", ()))
+        name=table["name"],
+        fields=tuple(table["fields"]),
+        tighten=tuple(table.get("tighten", ())),
+        adjacent_by=tuple(table.get("adjacent_by", ())),
     )
     for field in rule.fields + rule.tighten:
         _check_field(field)
+    if rule.adjacent_by != rule.fields[: len(rule.adjacent_by)]:
+        raise InvalidModel(f"model spec: blocking rule {rule.name} must begin with its adjacent_by")
     return rule
 
 
