@@ -122,6 +122,7 @@ def carry_out(
         stated=restated.stated,
         gone=restated.gone,
         held=restated.held,
+        known=restated.standing,
     )
     _audit(unit, act, cause, keys, relinked)
     return Carried(restated, relinked)

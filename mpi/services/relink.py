@@ -73,6 +73,7 @@ def relink(
     stated: Collection[int] = (),
     gone: Sequence[StandingRecord] = (),
     held: Mapping[int, Sequence[HeldVersion]] | None = None,
+    known: Mapping[int, StandingRecord] | None = None,
 ) -> Relinked:
     """Judge anew what a change touches and write what differs.
 
@@ -85,11 +86,12 @@ def relink(
         stated: Records whose content has changed, so that golden records must be made anew.
         gone: Records that live no longer, as they stood.
         held: Of every record restated, its versions that wait for a steward.
+        known: Some records, as they stand under the locks taken so far.
 
     Raises:
         MustRetry: If more is touched than was locked; the writer begins again.
     """
-    world = _locked_world(unit, index, locks, seeds, stated)
+    world = _locked_world(unit, index, locks, seeds, stated, known or {})
     judged = judge(world, index)
     found = Relinked(records=world.records)
     _note_before(world, gone, found)
@@ -125,10 +127,12 @@ def _locked_world(
     locks: Locks,
     seeds: Collection[int],
     changed: Collection[int],
+    known: Mapping[int, StandingRecord],
 ) -> World:
     """The touched part of the graph, which nobody else can change any more."""
-    locks.take_records(seeds)
-    world = read_world(unit, index, seeds, changed=changed)
+    is_out_of_date = locks.take_records(seeds)
+    still_known = {} if is_out_of_date else known
+    world = read_world(unit, index, seeds, changed=changed, known=still_known)
     while locks.take_records({*world.records, *seeds}):
         world = read_world(unit, index, seeds, changed=changed)
     return world
@@ -157,7 +161,7 @@ def _name(
     homes = assign_homes(
         judged.undecided, world.link_edges(index), previous=previous, new_id=new_person_id
     )
-    ids = {*homes.values(), *previous.values(), *remembered.values(), *found.before.values()}
+    ids = {*previous.values(), *remembered.values(), *found.before.values()}
     rows = list_person_rows(unit, ids) | _rows_out_of_use(unit, world.past)
     named = name_groups(
         judged.groups,

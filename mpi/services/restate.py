@@ -7,7 +7,7 @@ follow. Whose it then is, is the business of `mpi.services.relink`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from mpi.storage.crowded import add_crowded
 from mpi.storage.graph import (
     StandingRecord,
     drop_edges,
+    list_candidates,
     list_crowded,
     list_edges_of,
     list_family,
@@ -37,7 +38,6 @@ from mpi.storage.locks import Locks, key_locks, number_locks
 from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.records import (
     comparison_of,
-    list_compared_values,
     list_records,
     set_gone_record,
     set_live_record,
@@ -60,6 +60,9 @@ class Restated:
     """Records that lived before and live no longer, as they stood."""
     held: dict[int, tuple[HeldVersion, ...]] = field(default_factory=dict)
     """Record -> its versions that wait for a steward; of every record restated."""
+    standing: dict[int, StandingRecord] = field(default_factory=dict)
+    """Records restated, and those at the other ends of their edges, as they stand under the locks
+    taken so far; perhaps not all."""
     is_complete: bool = True
     """False if some record shares a value with so many others that it was not compared by it."""
 
@@ -112,7 +115,25 @@ def restate(
         _write_record(unit, change, merged.get(change.number), found)
     found.seeds |= _home_mates(unit, [change for change in changes if change.number not in fresh])
     _write_edges(unit, index, changes, found, model=model, at=at)
+    found.standing.update(_standing(keys, changes, fresh))
     return found
+
+
+def _standing(
+    keys: Mapping[int, RecordKey], changes: Iterable[_Change], fresh: Collection[int]
+) -> Iterator[tuple[int, StandingRecord]]:
+    """The records that were written, where they are known to stand: those that lived or are new."""
+    for change in changes:
+        number, after, fold, before = change.number, change.after, change.fold, change.before
+        if after is None or fold is None:
+            continue
+        if number in fresh:
+            new = StandingRecord(
+                number, keys[number], after, None, None, None, None, fold.live_version
+            )
+            yield number, new
+        elif before is not None:
+            yield number, before._replace(comparison=after, live_version=fold.live_version)
 
 
 def _require_locks(
@@ -358,7 +379,8 @@ def _edges_of(
     edges: dict[tuple[int, int], Edge] = {}
     weigh, prepare = index.scorer.weight, index.scorer.prepare_values
     number = comparison.trusted_nhs_number
-    for other, values in list_compared_values(unit, candidates):
+    for candidate in list_candidates(unit, candidates):
+        other, values = candidate.number, candidate.values
         if not found.is_complete and keys.isdisjoint(index.keys_of(comparison_of(values))):
             continue
         bits = rounded_bits(weigh(prepared, prepare(values)))
@@ -366,6 +388,7 @@ def _edges_of(
         if bits >= index.rules.review_bits or shares_number:
             pair = (min(change.number, other), max(change.number, other))
             edges[pair] = Edge(*pair, bits)
+            found.standing[other] = candidate.standing()
     return edges
 
 

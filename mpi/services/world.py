@@ -94,6 +94,7 @@ def read_world(
     seeds: Iterable[int],
     *,
     changed: Collection[int] | None = None,
+    known: Mapping[int, StandingRecord] | None = None,
 ) -> World:
     """The world around these records, whether they live or not.
 
@@ -103,13 +104,14 @@ def read_world(
         seeds: Numbers of records from which all that is touched can be reached.
         changed: Those whose content or edges have changed. If it is given, edges between other
             records of one person are left out where they cannot decide anything: see `_complete`.
+        known: Records that need not be read again.
     """
     world = World()
-    reached = _close(unit, index, world, set(seeds), changed)
+    reached = _close(unit, index, world, set(seeds), changed, known or {})
     world.touched = reached & world.records.keys()
     world.past = reached - world.touched
     across = {end for pair in world.edges for end in pair} - world.touched
-    _close(unit, index, world, across, changed)
+    _close(unit, index, world, across, changed, known or {})
     return world
 
 
@@ -149,6 +151,7 @@ def _close(
     world: World,
     frontier: set[int],
     changed: Collection[int] | None,
+    known: Mapping[int, StandingRecord],
 ) -> set[int]:
     """Adds whatever is connected with the frontier, and gives the records reached.
 
@@ -158,14 +161,15 @@ def _close(
     reached: set[int] = set()
     is_whole = True
     while frontier:
-        standing = list_standing(unit, frontier)
+        standing = _standing(unit, frontier, known)
         world.records.update(standing)
         reached |= frontier
+        old = _without_new(frontier, known)
         if changed is None or not SOME_RECORDS < len(reached) <= LIST_VALUES_MAX:
-            around = list_surroundings(unit, frontier)
+            around = list_surroundings(unit, old)
         else:
             is_whole = False
-            around = list_surroundings(unit, frontier, has_edges=False)
+            around = list_surroundings(unit, old, has_edges=False)
             around.edges += list_edges_leaving(unit, reached)
             around.edges += list_edges_of(unit, _hubs(standing, changed))
         world.tasks |= around.tasks
@@ -182,6 +186,24 @@ def _close(
     if not is_whole:
         _complete(unit, index, world, reached & world.records.keys())
     return reached
+
+
+def _standing(
+    unit: UnitOfWork, numbers: Collection[int], known: Mapping[int, StandingRecord]
+) -> dict[int, StandingRecord]:
+    standing = {number: known[number] for number in numbers if number in known}
+    if len(standing) < len(numbers):
+        standing |= list_standing(unit, [each for each in numbers if each not in known])
+    return standing
+
+
+def _without_new(numbers: Iterable[int], known: Mapping[int, StandingRecord]) -> set[int]:
+    """The records on which something can hang that is not seen from any other record.
+
+    A record that is new has no task and no decision, and the other ends of its edges are reached
+    with it.
+    """
+    return {n for n in numbers if n not in known or known[n].person_id is not None}
 
 
 def _hubs(standing: Mapping[int, StandingRecord], changed: Collection[int]) -> set[int]:

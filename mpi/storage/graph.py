@@ -11,13 +11,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+import orjson
 import sqlalchemy as sa
 
 from mpi.domain.identifiers import PersonId, RecordKey
 from mpi.domain.links import Decision, DecisionKind, Edge, SeenEvidence, VetoReason
 from mpi.domain.records import ComparisonRecord
-from mpi.storage.prepared import PreparedQuery, delete_from, insert_into, update_of
-from mpi.storage.records import compared
+from mpi.storage.prepared import PreparedQuery, Row, delete_from, insert_into, update_of
+from mpi.storage.records import compared, comparison_of
 from mpi.storage.tables import (
     blocking_key,
     crowded_key,
@@ -55,6 +56,22 @@ class StandingRecord(NamedTuple):
     live_version: int
 
 
+class Candidate(NamedTuple):
+    """A live record that may be somebody's: most are only weighed, and never asked where they
+    stand."""
+
+    number: int
+    values: dict[str, Any]
+    """How it is compared, as it is stored: the fields that are not empty; tuples are lists."""
+    row: Row
+
+    def standing(self) -> StandingRecord:
+        """The same with where it stands."""
+        number, source, local_id, _, *where = self.row
+        key = RecordKey(source, local_id)
+        return StandingRecord(number, key, comparison_of(self.values), *where)
+
+
 @dataclass(slots=True)
 class Surroundings:
     """What hangs on some records, read at once: it is asked for on every registration."""
@@ -77,6 +94,13 @@ def list_standing(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, Stand
             key = RecordKey(source, local_id)
             found[number] = StandingRecord(number, key, compared(text), *where)
     return found
+
+
+def list_candidates(unit: UnitOfWork, numbers: Collection[int]) -> Iterator[Candidate]:
+    """The live ones of these records, in no order; others are left out."""
+    for part in _parts(numbers):
+        for row in _STANDING.rows(unit, part):
+            yield Candidate(row[0], orjson.loads(row[3]), row)
 
 
 def list_surroundings(
@@ -209,7 +233,7 @@ def replace_keys(
         removed: Keys that it holds.
     """
     _DROP_KEY.run_many(unit, [(key, record) for key in removed])
-    _ADD_KEY.run_many(unit, [(key, record) for key in added])
+    _ADD_KEY.run_many(unit, [(key, record) for key in sorted(added)])
 
 
 def put_edges(
@@ -344,7 +368,7 @@ _LEAVING: Final = PreparedQuery(
 _HOLDERS: Final = PreparedQuery(
     sa.select(blocking_key.c.key, blocking_key.c.record)
     .where(blocking_key.c.key.in_(_listed("keys")))
-    .where(~sa.exists().where(crowded_key.c.key == blocking_key.c.key)),
+    .where(blocking_key.c.key.not_in(sa.select(crowded_key.c.key))),
     list_name="keys",
 )
 _CROWDED: Final = PreparedQuery(
