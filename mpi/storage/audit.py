@@ -40,7 +40,7 @@ class AuditEvent:
 
 def add_audit_events(unit: UnitOfWork, events: Sequence[AuditEvent]) -> None:
     """Append events, in order, perhaps none; they are part of the unit's transaction."""
-    _ADD.run_many(unit, map(_row, events))
+    _ADD.run_late(unit, map(_row, events))
 
 
 def keep_audit_events(writer: Writer, events: Sequence[AuditEvent]) -> None:

@@ -52,7 +52,7 @@ class OutboxEvent:
 
 def add_events(unit: UnitOfWork, events: Sequence[OutboxEvent]) -> None:
     """Append events, in order, perhaps none; they are part of the unit's transaction."""
-    _ADD.run_many(unit, map(_row, events))
+    _ADD.run_late(unit, map(_row, events))
 
 
 def has_waiting_events(unit: UnitOfWork) -> bool:

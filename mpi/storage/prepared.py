@@ -182,6 +182,16 @@ class PreparedWrite:
         else:
             unit.driver_run(self._text(unit), self._given(unit, listed[0]))
 
+    def run_late(self, unit: UnitOfWork, rows: Iterable[Sequence[Any]]) -> None:
+        """`run_many` of what nobody reads in this unit; a connection of SQLAlchemy's own sees it.
+
+        Where the database refuses a row, that is raised where the unit, or its savepoint, ends.
+        """
+        if unit.is_sqlite:
+            unit.driver_run_late(self._text(unit), [self._given(unit, row) for row in rows])
+        else:
+            self.run_many(unit, rows)
+
     def returned(self, unit: UnitOfWork, **parameters: Any) -> Any:
         """The one value that its RETURNING gives; there must be exactly one row."""
         ((value,),) = unit.driver_rows(self._text(unit), self._given(unit, self._row(parameters)))

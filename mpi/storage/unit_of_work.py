@@ -39,6 +39,8 @@ class UnitOfWork:
     """One for all statements, each of which is done when the next begins."""
     _waiting: list[tuple[str, DriverValues]] = field(init=False, repr=False, default_factory=list)
     """PostgreSQL: statements whose rows nobody asks for; they go with the next that gives some."""
+    _late: dict[str, list[DriverValues]] = field(init=False, repr=False, default_factory=dict)
+    """SQLite: rows that nobody reads before the unit ends, by the text that writes them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_sqlite", self._connection.dialect.name == "sqlite")
@@ -84,10 +86,23 @@ class UnitOfWork:
         else:
             self._waiting.extend((text, row) for row in rows)
 
+    def driver_run_late(self, text: str, rows: Sequence[DriverValues]) -> None:
+        """`driver_run_many` of what nobody reads before the unit ends, or `send` is called.
+
+        Many pieces of work share a unit of SQLite, and a statement for all of them costs less.
+        """
+        if self.is_sqlite:
+            self._late.setdefault(text, []).extend(rows)
+        else:
+            self.driver_run_many(text, rows)
+
     def send(self) -> None:
         """Run what waits to be run; a unit that ends well does it by itself."""
         if self._waiting:
             self._run_waiting()
+        for text, rows in self._late.items():
+            self._cursor.executemany(text, rows)
+        self._late.clear()
 
     def _run_waiting(self) -> None:
         """In one round trip; the cursor then has the rows of the last statement."""
@@ -100,12 +115,15 @@ class UnitOfWork:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Part of the unit that is undone alone if its block raises."""
+        self.send()
         self._cursor.execute("SAVEPOINT work")
         is_done = False
         try:
             yield
+            self.send()
             is_done = True
         finally:
+            self._late.clear()
             if not is_done and self.is_open:
                 self._cursor.execute("ROLLBACK TO work")
             if self.is_open:

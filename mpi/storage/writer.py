@@ -160,6 +160,7 @@ class Writer:
                     outcomes: list[Callable[[], Any]] = [
                         partial(_given, work(unit, Locks(unit))) for work in works
                     ]
+                    unit.send()
                 except BaseException as error:
                     if len(works) == 1:
                         raise
