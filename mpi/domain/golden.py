@@ -272,7 +272,7 @@ def _first_informative(
 
 def _says_anything(names: tuple[str, ...], texts: _Texts, is_informative: IsInformative) -> bool:
     said = zip(names, texts, strict=True)
-    return any(is_informative(name, text) for name, text in said if text)
+    return any(text and is_informative(name, text) for name, text in said)
 
 
 def _standing(candidate: tuple[_Standing, Teller]) -> _Standing:

@@ -15,13 +15,14 @@ from mpi.standardise.postcodes import standardise_postcode
 
 CACHED_TEXTS_MAX: Final = 200_000
 
+# No placeholder begins with a digit, and reading an address is dear.
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "nhs_number": standardise_nhs_number,
     "given_name": lambda text: standardise_given_name(text).names,
     "family_name": lambda text: standardise_family_name(text).names,
     "date_of_birth": lambda text: standardise_birth_date(text).text,
     "sex": standardise_sex,
-    "address": standardise_address,
+    "address": lambda text: "0" <= text[:1] <= "9" or standardise_address(text),
     "postcode": lambda text: standardise_postcode(text).code,
     "phone": standardise_phones,
     "email": standardise_email,
