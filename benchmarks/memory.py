@@ -19,7 +19,7 @@ from mpi.config import Settings
 
 FILE_PEOPLE = {"quick": 5_000, "full": 24_000}
 CHILD = """
-import os, resource, sys
+import resource, sys
 from mpi.cli.main import exit_status
 status = exit_status(sys.argv[2:])
 own, largest = (resource.getrusage(who).ru_maxrss for who in
