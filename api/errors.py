@@ -151,8 +151,9 @@ def _refuse(_request: Request, error: Exception) -> Response:
 
 def _refuse_request(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [_field_error(each) for each in error.errors()]
-    detail = "; ".join(f"{each['field']}: {each['rule']}" for each in errors)
+    told = dict.fromkeys(map(_field_error, error.errors()))  # Unknown fields are all told alike.
+    errors = [{"field": field, "rule": rule} for field, rule in told]
+    detail = "; ".join(f"{field}: {rule}" for field, rule in told)
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, slug="invalid-request", errors=errors)
 
 
@@ -164,14 +165,15 @@ def _refuse_http(_request: Request, error: Exception) -> Response:
     return response
 
 
-def _field_error(error: dict[str, Any]) -> dict[str, str]:
+def _field_error(error: dict[str, Any]) -> tuple[str, str]:
+    """The field, and the rule that it breaks."""
     kind, place = error["type"], list(error["loc"])
     if kind == "json_invalid":
         place = ["body"]
     elif kind == "extra_forbidden":
         place.pop()  # The unknown name is the caller's own text.
     rule = str(error["ctx"]["error"]) if kind == "value_error" else _RULES.get(kind)
-    return {"field": ".".join(map(str, place)), "rule": rule or "is not valid"}
+    return ".".join(map(str, place)), rule or "is not valid"
 
 
 def _slug(name: str) -> str:

@@ -8,24 +8,26 @@ from typing import Any
 from benchmarks.accuracy_files import measure_files
 from benchmarks.accuracy_region import measure_regions
 from benchmarks.clerical_work import work_chart
-from benchmarks.suite import Outcome, Scale
+from benchmarks.suite import Outcome, Scale, stand_alone
 from mpi.batch.quality.charts import svg_of
-
-PLOT = "accuracy-curve.svg"
-WORK_PLOT = "accuracy-work.svg"
 
 
 def run(scale: Scale) -> Outcome:
     """Precision, recall and questions of all regions and files, with the curve by threshold."""
     regions, region_figures = measure_regions(scale)
     files, file_figures = measure_files(scale)
-    plot = svg_of(_curve({name: each["curve"] for name, each in region_figures.items()}))
-    work = svg_of(
-        work_chart({name: each["clerical_work"] for name, each in region_figures.items()})
-    )
     figures = {"regions": region_figures, "files": file_figures}
-    plots = {PLOT: _stand_alone(plot), WORK_PLOT: _stand_alone(work)}
-    return Outcome([*regions, *files], figures, plots)
+    return Outcome([*regions, *files], figures, _plots(scale, region_figures))
+
+
+def _plots(scale: Scale, regions: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Named by the scale, so that a quick run leaves those of the whole regions as they are."""
+    curve = svg_of(_curve({name: each["curve"] for name, each in regions.items()}))
+    work = svg_of(work_chart({name: each["clerical_work"] for name, each in regions.items()}))
+    return {
+        f"accuracy-curve-{scale.name}.svg": stand_alone(curve),
+        f"accuracy-work-{scale.name}.svg": stand_alone(work),
+    }
 
 
 def _curve(curves: dict[str, Sequence[dict[str, float]]]) -> dict[str, Any]:
@@ -44,8 +46,3 @@ def _curve(curves: dict[str, Sequence[dict[str, float]]]) -> dict[str, Any]:
             "color": {"field": "profile", "type": "nominal"},
         },
     }
-
-
-def _stand_alone(svg: str) -> str:
-    """With the namespace that a file of its own needs."""
-    return svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)

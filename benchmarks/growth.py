@@ -51,7 +51,7 @@ class Size:
     resolve_p99_ms: float
     registered_per_second: float
     load_seconds: float
-    load_peak_mib: float
+    load_peak_mib: int
     store_mib: float
 
 

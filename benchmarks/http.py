@@ -20,6 +20,7 @@ from benchmarks.floor import READS_HEADER, TAPE_HEADER, TAPES_VARIABLE
 from benchmarks.http_requests import ACTIONS, REGISTER, Asked, questions_and_statements
 from benchmarks.load_generator import Load, Round, generator
 from benchmarks.loaded import copied_region, postgresql_region
+from benchmarks.register import PEOPLE_MAX
 from benchmarks.served import FLOOR, SERVICE, UNAUDITED, Server, serving
 from benchmarks.suite import Outcome, Scale, Table
 from benchmarks.tapes import write_tapes
@@ -32,7 +33,6 @@ CLIENTS = (1, 4, 8, 32)
 ARRIVING_S = {"quick": 0.8, "full": 4.0}
 """How long requests arrive in a round that measures audit."""
 OPEN_CONNECTIONS = 64
-PEOPLE_MAX = 110_000
 WORKERS = {"SQLite": 1, "PostgreSQL": 2}
 Send = Callable[[Load], Round]
 

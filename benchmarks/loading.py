@@ -48,7 +48,7 @@ class Load:
     """From the raw files to the committed store; the start of Python is not in it."""
     phases: dict[str, float]
     """Seconds by name."""
-    peak_mib: float
+    peak_mib: int
     """Of the process and its workers, at most (see `mpi.cli.footprint`)."""
     store_mib: float
 

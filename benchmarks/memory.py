@@ -19,12 +19,11 @@ from mpi.config import Settings
 
 FILE_PEOPLE = {"quick": 5_000, "full": 24_000}
 CHILD = """
-import os, resource, sys
+import sys
+from mpi.cli.footprint import peak_memory_mib
 from mpi.cli.main import exit_status
 status = exit_status(sys.argv[2:])
-own, largest = (resource.getrusage(who).ru_maxrss for who in
-                (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-print((own + int(sys.argv[1]) * largest) / 1024)
+print(peak_memory_mib(workers_count=int(sys.argv[1])))
 sys.exit(status)
 """
 
@@ -36,16 +35,16 @@ def run(scale: Scale) -> Outcome:
         people = FILE_PEOPLE[scale.name]
         small = write_feeds(folder / "small", people=people, seed=SEED)
         file = region_file(small, without=("nhs_number",), name="people")
-        table = file.write(folder / "people.csv")
+        path = file.write(folder / "people.csv")
         key, url = _first_key(region.feeds), region.settings.database_url
         commands = {
-            f"mpi link, {len(file.rows):,} rows": ["link", str(table), "--out", f"{table}.out.csv"],
+            f"mpi link, {len(file.rows):,} rows": ["link", str(path), "--out", f"{path}.out.csv"],
             "mpi resolve, one question": ["resolve", "--record", key, "--database-url", url],
         }
         peaks = {f"mpi load, {scale.people:,} people": region.load.peak_mib}
         peaks |= {title: peak_mib(words) for title, words in commands.items()}
-    rows = [(title, round(peak)) for title, peak in peaks.items()]
-    return Outcome([Table("Peak memory, at most", ("command", "MiB"), rows)], {"peak_mib": peaks})
+    table = Table("Peak memory, at most", ("command", "MiB"), list(peaks.items()))
+    return Outcome([table], {"peak_mib": peaks})
 
 
 def _first_key(feeds: Path) -> str:
@@ -55,10 +54,10 @@ def _first_key(feeds: Path) -> str:
     return f"{source}:{local_id}"
 
 
-def peak_mib(words: list[str]) -> float:
+def peak_mib(words: list[str]) -> int:
     """Of a whole `mpi` command with its workers, at most."""
     done = subprocess.run(
         [sys.executable, "-c", CHILD, str(workers_count(Settings())), *words],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    return float(done.stdout.splitlines()[-1])
+    return int(done.stdout.splitlines()[-1])

@@ -33,7 +33,7 @@ from mpi.storage.writer import Writer
 
 SENT = {"quick": 800, "full": 6_000}
 PEOPLE_MAX = 110_000
-"""About 490,000 records: a store that is larger tells nothing new and takes an hour to make."""
+"""About 490,000 records, for PostgreSQL too; `growth` registers into larger stores."""
 STRANGERS = 2_000
 SENDERS = (1, 8)
 ROUNDS = 3

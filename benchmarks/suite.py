@@ -97,9 +97,15 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "commit": _git("rev-parse", "--short=12", "HEAD"),
-        "is_changed": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "is_changed": is_changed(ROOT),
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def is_changed(root: Path) -> bool:
+    """Whether files of the commit are other than committed, results of this very run aside."""
+    told = ("status", "--porcelain", "--untracked-files=no", "--", ":(exclude)benchmarks/results")
+    return bool(_git(*told, folder=root))
 
 
 def write_outcome(
@@ -148,6 +154,6 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+def _git(*words: str, folder: Path = ROOT) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.strip()

@@ -25,7 +25,7 @@ LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 class Settings:
     """What an installation may choose; each is also an environment variable `MPI_<NAME>`.
 
-    docs/operating describes them for those who run the service.
+    docs/interfaces/command-line.md describes them for those who run the service.
     """
 
     database_url: str = field(default="sqlite:///mpi.sqlite3", repr=False)
@@ -37,7 +37,7 @@ class Settings:
     workers_count: int = 0
     """Processes that batch work may use; 0 means one for each processor."""
     memory_mib: int = 0
-    """Memory, in MiB, that batch engines may use; 0 means a share of what the machine has."""
+    """Memory, in MiB, that batch engines may use; 0 means what a region's load may spare them."""
     keys_folder: Path | None = None
     """Folder of the signing keys; None means beside a SQLite store, else `mpi-keys`."""
     public_url: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 from ipaddress import ip_address
 from typing import Annotated, Any, Final
@@ -44,6 +45,7 @@ def serve(
 
     settings = chosen_settings(database_url)
     check_exposure(settings, host, workers=workers)
+    _require_free(host, port)
     if settings.audit_roots_file:
         check_roots_file(settings.audit_roots_file)
     with opened_for_writing(settings):
@@ -89,6 +91,17 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _require_free(host: str, port: int) -> None:
+    """Refuse before a token is printed and an address told of, at which another program answers."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # As the server will ask.
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            why = str(error.strerror).lower()
+            raise Unavailable(f"host, port: the server cannot listen there: {why}") from error
 
 
 def _prepare_keys(settings: Settings, *, is_local: bool) -> None:

@@ -86,7 +86,6 @@ class Decision:
 class RefusalReason(StrEnum):
     """Why a link edge was not applied, or why records that are together are asked about."""
 
-    VETO = "veto"
     AMBIGUITY = "ambiguity"
     OVERSIZED = "oversized"
     CONTRADICTION = "contradiction"

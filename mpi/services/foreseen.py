@@ -1,7 +1,7 @@
-"""What a version comes to as the only one of its record: worked out once, before a store is asked.
+"""What a version comes to as the only one of its record: worked out once, and without a store.
 
-Most registrations are the first of a new record, and reading it takes a sixth of their time. On
-SQLite that is done while others are committed, on PostgreSQL before the locks are taken.
+Most registrations are the first of a new record, and this is a sixth of their work. On SQLite it is
+done while others are committed, on PostgreSQL before the locks are taken.
 """
 
 from __future__ import annotations

@@ -58,6 +58,10 @@ class UnitOfWork:
         """Every row of a statement's result, which must be bounded; attributes are its columns."""
         return list(self.connection.execute(statement, parameters))
 
+    def first(self, statement: sa.Executable, **parameters: Any) -> Any | None:
+        """The first row, or None."""
+        return self.connection.execute(statement, parameters).first()
+
     def driver_rows(self, text: str, parameters: DriverValues) -> list[Any]:
         """`rows`, as tuples, for text in the driver's own form, which saves SQLAlchemy's time."""
         if self._waiting:
@@ -114,7 +118,7 @@ class UnitOfWork:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Part of the unit that is undone alone if its block raises."""
+        """SQLite: part of the unit that is undone alone if its block raises."""
         self.send()
         self._cursor.execute("SAVEPOINT work")
         is_done = False
@@ -131,12 +135,8 @@ class UnitOfWork:
 
     @property
     def is_open(self) -> bool:
-        """Whether the transaction still stands: a full disk makes SQLite undo it by itself."""
-        return bool(self._driver.in_transaction) if self.is_sqlite else not self._driver.closed
-
-    def first(self, statement: sa.Executable, **parameters: Any) -> Any | None:
-        """The first row, or None."""
-        return self.connection.execute(statement, parameters).first()
+        """SQLite: whether the transaction still stands; a full disk makes it undo it by itself."""
+        return bool(self._driver.in_transaction)
 
 
 @contextmanager

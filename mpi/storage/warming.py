@@ -60,7 +60,8 @@ def _begin(database_url: str) -> subprocess.Popen[bytes] | None:
         return None
     # Another process, because closing a file takes away the locks that SQLite has on it in ours.
     command = [sys.executable, "-S", "-c", _READ, str(path)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    # In a session of its own: Ctrl+C is for the server, and would make this print a traceback.
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
 def available_bytes() -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from benchmarks.http import Cell, Taken, arrivals_of
 from benchmarks.load_generator import Round
-from benchmarks.suite import SCALES, Outcome, Table, write_outcome
+from benchmarks.suite import SCALES, Outcome, Table, is_changed, write_outcome
 from benchmarks.timing import Latencies, latencies_from
 
 
@@ -60,3 +61,17 @@ def test_a_result_is_written_for_programs_and_for_people(tmp_path: Path) -> None
         "![curve.svg](curve.svg)",
     ]
     assert (tmp_path / "curve.svg").read_text() == "<svg/>"
+
+
+def test_a_tree_is_not_changed_by_what_its_suites_write(tmp_path: Path) -> None:
+    program, result = tmp_path / "program", tmp_path / "benchmarks" / "results" / "curve.svg"
+    result.parent.mkdir(parents=True)
+    for file in (program, result):
+        file.write_text("committed", encoding="utf-8")
+    somebody = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+    for words in (["init", "-q"], ["add", "."], [*somebody, "commit", "-q", "-m", "Begin"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    result.write_text("measured", encoding="utf-8")
+    assert not is_changed(tmp_path)
+    program.write_text("changed", encoding="utf-8")
+    assert is_changed(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,13 @@ def test_this_machine_alone_needs_neither_tls_nor_a_proxy(host):
 @pytest.mark.parametrize("protection", [TLS, {"trusted_proxies": "10.0.0.1"}])
 def test_beyond_it_one_of_the_two_is_enough(protection):
     check_exposure(Settings(**PUBLIC, **protection), "0.0.0.0", workers=1)
+
+
+def test_a_server_does_not_say_that_it_serves_where_another_listens(run):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        status, out, err = run("serve", "--port", str(other.getsockname()[1]))
+    assert (status, out) == (6, "")
+    assert err.strip() == "mpi: host, port: the server cannot listen there: address already in use"
 
 
 def test_demonstration_keys_do_not_leave_this_machine(run, tmp_path, installation, monkeypatch):

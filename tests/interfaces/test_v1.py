@@ -180,6 +180,14 @@ def test_refusals_name_the_field_and_never_the_value(
     assert CANARY not in str(response.headers)
 
 
+def test_fields_that_are_told_alike_are_told_once(client: TestClient) -> None:
+    asked = {"given_name": "A", "family_name": "B", "person_id": 1}
+    told = client.post("/v1/resolve", json=asked).json()
+    rules = {"body.person_id": "must be a text", "body": "has a field that is not known here"}
+    assert told["errors"] == [{"field": field, "rule": rule} for field, rule in rules.items()]
+    assert told["detail"] == "; ".join(f"{field}: {rule}" for field, rule in rules.items())
+
+
 @pytest.mark.parametrize(
     "body", [b"{" + CANARY.encode(), b"\xff\xfe", b"[" * 100_000], ids=["cut", "bytes", "deep"]
 )

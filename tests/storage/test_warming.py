@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -41,6 +42,13 @@ def test_reading_ends_with_the_block(tmp_path: Path, read: list[subprocess.Popen
         pass
     assert len(read) == 1
     assert read[0].returncode is not None
+
+
+def test_an_interruption_of_the_server_is_not_told_to_the_reader(
+    tmp_path: Path, read: list[subprocess.Popen[bytes]]
+) -> None:
+    with warming(_file(tmp_path)):
+        assert os.getpgid(read[0].pid) != os.getpgid(0)
 
 
 def test_nothing_is_read_without_room(

@@ -18,7 +18,7 @@ from mpi.storage.engine import open_store
 from mpi.storage.graph import list_crowded
 from mpi.storage.locks import Locks
 from mpi.storage.unit_of_work import UnitOfWork, reading
-from mpi.storage.waiting import Piece, WaitingLine
+from mpi.storage.waiting import GROUP_WORK_MAX, Piece, WaitingLine
 from mpi.storage.writer import Work, Writer
 
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
@@ -120,6 +120,20 @@ def test_who_waits_is_prepared_while_others_are_committed(
     assert [future.result() for future in futures] == [1, 2]
     helper = "mpi-preparing_0"
     assert told == [f"1 by {helper}", f"2 by {helper}", "1 at work", "2 at work"]
+
+
+def test_who_waits_is_prepared_too_while_others_get_savepoints(
+    writer: Writer, slow_commits: None
+) -> None:
+    told: list[str] = []
+    with busy(writer):
+        for key in range(1, GROUP_WORK_MAX + 1):
+            writer.submit(adding(key, fails=key == 1))
+        last = writer.submit(
+            lambda _unit, _locks: told.append("at work"), prepare=lambda: told.append("prepared")
+        )
+    last.result()
+    assert told == ["prepared", "at work"]
 
 
 def test_what_cannot_be_prepared_is_done_all_the_same(writer: Writer, slow_commits: None) -> None:
