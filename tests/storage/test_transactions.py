@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
@@ -138,6 +139,21 @@ def test_writers_wait_for_a_bulk_load(store: Store) -> None:
         order.append("load")
     writer.join()
     assert order == ["load", "writer"]
+
+
+def test_no_writer_gives_up_because_others_wait_for_bulk_work_too(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mpi.storage.engine.BUSY_TIMEOUT_MS", 50)
+
+    def write(source: str) -> None:
+        with writing(store) as unit:
+            unit.connection.execute(source_system.insert().values(source=source))
+
+    with ThreadPoolExecutor() as writers, bulk_transaction(store):
+        written = [writers.submit(write, source) for source in ("gp", "ed")]
+        wait(written, timeout=0.3)
+    assert [each.result() for each in written] == [None, None]
 
 
 def test_bulk_work_inside_a_unit_of_work_is_a_mistake(store: Store) -> None:
