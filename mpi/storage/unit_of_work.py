@@ -99,7 +99,11 @@ class UnitOfWork:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Part of the unit that is undone alone if its block raises."""
+        """Part of the unit that is undone alone if its block raises; for SQLite.
+
+        PostgreSQL's statements that wait, and what its driver has prepared, know nothing of it.
+        """
+        assert self.is_sqlite, "on PostgreSQL each piece of work has a unit of its own"
         self._cursor.execute("SAVEPOINT work")
         is_done = False
         try:

@@ -218,3 +218,30 @@ def test_what_waits_on_postgresql_is_done_before_what_is_read(store: Store) -> N
         unit.driver_run("DELETE FROM said WHERE word = 'one'", {})
         assert unit.first(sa.text("SELECT count(*) FROM said")) == (1,)
         unit.driver_run("DROP TABLE said", {})
+
+
+def test_what_fails_behind_another_on_postgresql_is_not_logged(
+    new_database: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store(new_database("postgresql"))
+    add = "INSERT INTO source_system (source) VALUES (%(source)s)"
+    with suppress(psycopg.DataError), writing(store) as unit:
+        # The server refuses the second, but before it is heard of the driver refuses the third.
+        unit.driver_run_many(
+            add, [{"source": said} for said in ("CANARY", "CANARY", "no text: \0")]
+        )
+    assert read_table(store, "source_system").num_rows == 0
+    assert not caplog.records
+    store.close()
+
+
+def test_savepoints_are_for_sqlite(store: Store) -> None:
+    add = source_system.insert()
+    refused = nullcontext() if store.is_sqlite else pytest.raises(AssertionError, match="its own")
+    with refused, writing(store) as unit:
+        unit.connection.execute(add.values(source="gp"))
+        with suppress(ZeroDivisionError), unit.savepoint():
+            unit.connection.execute(add.values(source="ed"))
+            raise ZeroDivisionError
+    kept = ["gp"] if store.is_sqlite else []
+    assert read_table(store, "source_system", ["source"]).column(0).to_pylist() == kept
