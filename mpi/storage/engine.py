@@ -289,6 +289,12 @@ class _KeepingConnection(psycopg.Connection[Any]):
         if not stands or self.pgconn.exec_(b"ROLLBACK").status != ExecStatus.COMMAND_OK:
             super().rollback()
 
+    def commit(self) -> None:
+        """PostgreSQL answers the COMMIT of what has failed by undoing it, and calls that done."""
+        failed = self.pgconn.transaction_status == TransactionStatus.INERROR
+        assert not failed, "a statement failed and somebody went on"
+        super().commit()
+
 
 def _connect_postgresql(
     _dialect: object, _record: object, given: list[Any], named: dict[str, Any]

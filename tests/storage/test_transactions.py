@@ -220,6 +220,26 @@ def test_what_waits_on_postgresql_is_done_before_what_is_read(store: Store) -> N
         unit.driver_run("DROP TABLE said", {})
 
 
+def test_nothing_is_told_to_be_durable_after_a_failure_that_nobody_heard(
+    new_database: Callable[[str], str],
+) -> None:
+    store = open_store(new_database("postgresql"))
+
+    def add_and_go_on() -> None:
+        with writing(store) as unit:
+            unit.connection.execute(source_system.insert().values(source="gp"))
+            with suppress(psycopg.Error):
+                unit.driver_rows("SELECT 1 / 0", {})
+
+    with pytest.raises(AssertionError, match="went on"):
+        add_and_go_on()
+    assert read_table(store, "source_system").num_rows == 0
+    with writing(store) as unit:
+        unit.connection.execute(source_system.insert().values(source="ed"))
+    assert read_table(store, "source_system").num_rows == 1
+    store.close()
+
+
 def test_what_fails_behind_another_on_postgresql_is_not_logged(
     new_database: Callable[[str], str], caplog: pytest.LogCaptureFixture
 ) -> None:
