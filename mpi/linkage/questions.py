@@ -121,13 +121,19 @@ class QuestionBook:
                 self.ask(left, right, MORE_ALIKE, edge.match_weight_bits)
 
     def ask_again_about_same(self, decision: Decision) -> None:
-        """If a veto that the steward did not see speaks between the two sides."""
+        """If a veto that the steward did not see speaks between the two sides.
+
+        After a source merged two of its records, one can stand on both; it is asked about once.
+        """
         assert decision.seen is not None, "without evidence there is nothing to compare"
-        veto = find_groups_veto(
-            self._records_of(decision.left), self._records_of(decision.right), self.name_rule
-        )
+        left, right = decision.left, decision.right - decision.left
+        if not right:
+            left, right = decision.left - decision.right, decision.right
+        if not left:
+            return
+        veto = find_groups_veto(self._records_of(left), self._records_of(right), self.name_rule)
         if veto is not None and veto is not decision.seen.veto:
-            self.ask(decision.left, decision.right, LESS_ALIKE, 0.0)
+            self.ask(left, right, LESS_ALIKE, 0.0)
 
     def questions(self) -> list[TaskQuestion]:
         """The heaviest first."""

@@ -53,7 +53,10 @@ class _PostgresqlBulk(BulkTransaction):
         return pyarrow.csv.read_csv(
             buffer,
             read_options=pyarrow.csv.ReadOptions(column_names=list(types), block_size=1 << 26),
-            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+            parse_options=pyarrow.csv.ParseOptions(
+                newlines_in_values=True,
+                ignore_empty_lines=False,  # One column, and it is NULL.
+            ),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types=dict(types),
                 null_values=[""],

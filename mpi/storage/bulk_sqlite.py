@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from mpi.errors import Conflict
-from mpi.storage.bulk_rows import STAGING, BulkTransaction
+from mpi.storage.bulk_rows import STAGING, BulkTransaction, arrow_type
 from mpi.storage.engine import BUSY_TIMEOUT_MS, Store, sqlite_pragmas
 from mpi.storage.failures import storage_failures
 from mpi.storage.gate import Library
@@ -50,9 +50,18 @@ class _SqliteBulk(BulkTransaction):
 
     def _ingest(self, table: str, rows: pa.Table) -> None:
         self._cursor.adbc_ingest(table, rows, mode="append", temporary=table == STAGING)
-        for name, values in self._filled.get(table, {}).items():
+        if table in self._filled:
+            self._note_keys(METADATA.tables[table], rows)
+
+    def _note_keys(self, table: sa.Table, rows: pa.Table) -> None:
+        """Keep the values that are, or refer to, a key; not if the database numbers the rows."""
+        if not {*table.primary_key.columns.keys()} <= {*rows.column_names}:
+            del self._filled[table.name]
+            return
+        for name, values in self._filled[table.name].items():
             if name in rows.column_names:
-                values.append(pc.drop_null(rows.column(name).unique()))
+                told = pc.cast(rows.column(name).unique(), arrow_type(table.c[name]))
+                values.append(pc.drop_null(told))
 
     def _drop_rules(self, table: str) -> None:
         super()._drop_rules(table)

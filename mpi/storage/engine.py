@@ -6,6 +6,7 @@ power cut. No parameter of a statement ever reaches an error text or a log.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -241,6 +242,8 @@ def _store(url: sa.URL) -> Store:
 def _engine(url: sa.URL) -> sa.Engine:
     if url.drivername == "sqlite":
         return _sqlite_engine(url)
+    # The driver logs what fails behind the failure that it raises; such texts can hold values.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_SETTINGS.items())
     engine = sa.create_engine(
         url,
@@ -285,6 +288,12 @@ class _KeepingConnection(psycopg.Connection[Any]):
         stands = self.pgconn.transaction_status == TransactionStatus.INTRANS
         if not stands or self.pgconn.exec_(b"ROLLBACK").status != ExecStatus.COMMAND_OK:
             super().rollback()
+
+    def commit(self) -> None:
+        """PostgreSQL answers the COMMIT of what has failed by undoing it, and calls that done."""
+        failed = self.pgconn.transaction_status == TransactionStatus.INERROR
+        assert not failed, "a statement failed and somebody went on"
+        super().commit()
 
 
 def _connect_postgresql(

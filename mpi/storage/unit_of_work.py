@@ -118,7 +118,11 @@ class UnitOfWork:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """SQLite: part of the unit that is undone alone if its block raises."""
+        """Part of the unit that is undone alone if its block raises; for SQLite.
+
+        PostgreSQL's statements that wait, and what its driver has prepared, know nothing of it.
+        """
+        assert self.is_sqlite, "on PostgreSQL each piece of work has a unit of its own"
         self.send()
         self._cursor.execute("SAVEPOINT work")
         is_done = False
@@ -154,8 +158,9 @@ def reading(store: Store) -> Iterator[UnitOfWork]:
 def writing(store: Store) -> Iterator[UnitOfWork]:
     """A unit of work that is durable when its block has ended, and undone if it raises.
 
-    It waits for other writers of a SQLite file at most `BUSY_TIMEOUT_MS` milliseconds, and for a
-    bulk load of PostgreSQL at most `STATEMENT_TIMEOUT_S` seconds.
+    It waits for other writers of a SQLite file at most `BUSY_TIMEOUT_MS` milliseconds, as long
+    again for those of other processes, and for a bulk load of PostgreSQL at most
+    `STATEMENT_TIMEOUT_S` seconds.
 
     Raises:
         StorageUnavailable: If the store cannot be written now; nothing was.
@@ -163,8 +168,8 @@ def writing(store: Store) -> Iterator[UnitOfWork]:
     """
     with (
         storage_failures(),
-        store.turn(),
         store.opened(),
+        store.turn(),  # Inside: who has it never waits for bulk work, which others wait for longer.
         store.engine.begin() as connection,
     ):
         unit = UnitOfWork(connection)

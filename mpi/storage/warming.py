@@ -18,12 +18,13 @@ from typing import Final
 from mpi.storage.engine import parsed_url
 
 _READ: Final = """
-import sys
+import os, sys
 with open(sys.argv[1], "rb", buffering=0) as file:
     part = bytearray(1 << 23)
-    while file.readinto(part):
+    while os.getppid() == int(sys.argv[2]) and file.readinto(part):
         pass
 """
+"""Ends with its parent, which a signal can end without a word."""
 _MEMORY: Final = Path("/proc/meminfo")
 
 
@@ -59,9 +60,9 @@ def _begin(database_url: str) -> subprocess.Popen[bytes] | None:
     if path.stat().st_size >= available_bytes():
         return None
     # Another process, because closing a file takes away the locks that SQLite has on it in ours.
-    command = [sys.executable, "-S", "-c", _READ, str(path)]
-    # In a session of its own: Ctrl+C is for the server, and would make this print a traceback.
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    command = [sys.executable, "-IS", "-c", _READ, str(path), str(os.getpid())]
+    nothing = subprocess.DEVNULL  # Ctrl+C reaches it too, and Python would say so at length.
+    return subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing)
 
 
 def available_bytes() -> int:

@@ -165,3 +165,23 @@ def test_reads_inside_the_transaction_see_its_own_rows(store: Store) -> None:
     with bulk_transaction(store) as bulk:
         bulk.append("source_system", systems("gp", "ed"))
         assert bulk.read("source_system", ["source"], "source = 'ed'").num_rows == 1
+
+
+def test_records_that_the_database_numbers_refer_to_one_another(store: Store) -> None:
+    with bulk_transaction(store) as bulk:
+        bulk.append("source_system", systems("gp"))
+        for local_id, merged_into in (("1", None), ("2", 1), ("3", 2)):
+            row = {"local_id": local_id, "merged_into": merged_into, "source": "gp"}
+            bulk.append("source_record", pa.Table.from_pylist([row | {"registered_at": AT}]))
+    into = read_table(store, "source_record", ["merged_into"])
+    assert into.column(0).to_pylist() == [None, 1, 2]
+
+
+def test_a_column_that_begins_with_nulls_alone_may_refer_to_others(store: Store) -> None:
+    with bulk_transaction(store) as bulk:
+        bulk.append("source_system", systems("gp"))
+        for number, merged_into in ((1, None), (2, 1)):
+            added = pa.array([merged_into])  # The first has the type `null`.
+            bulk.append("source_record", records([number]).append_column("merged_into", added))
+    into = read_table(store, "source_record", ["merged_into"])
+    assert into.column(0).to_pylist() == [None, 1]

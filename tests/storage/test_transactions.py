@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
@@ -140,6 +141,21 @@ def test_writers_wait_for_a_bulk_load(store: Store) -> None:
     assert order == ["load", "writer"]
 
 
+def test_no_writer_gives_up_because_others_wait_for_bulk_work_too(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mpi.storage.engine.BUSY_TIMEOUT_MS", 50)
+
+    def write(source: str) -> None:
+        with writing(store) as unit:
+            unit.connection.execute(source_system.insert().values(source=source))
+
+    with ThreadPoolExecutor() as writers, bulk_transaction(store):
+        written = [writers.submit(write, source) for source in ("gp", "ed")]
+        wait(written, timeout=0.3)
+    assert [each.result() for each in written] == [None, None]
+
+
 def test_bulk_work_inside_a_unit_of_work_is_a_mistake(store: Store) -> None:
     if not store.is_sqlite:
         pytest.skip("only SQLite files know two libraries")
@@ -202,3 +218,50 @@ def test_what_waits_on_postgresql_is_done_before_what_is_read(store: Store) -> N
         unit.driver_run("DELETE FROM said WHERE word = 'one'", {})
         assert unit.first(sa.text("SELECT count(*) FROM said")) == (1,)
         unit.driver_run("DROP TABLE said", {})
+
+
+def test_nothing_is_told_to_be_durable_after_a_failure_that_nobody_heard(
+    new_database: Callable[[str], str],
+) -> None:
+    store = open_store(new_database("postgresql"))
+
+    def add_and_go_on() -> None:
+        with writing(store) as unit:
+            unit.connection.execute(source_system.insert().values(source="gp"))
+            with suppress(psycopg.Error):
+                unit.driver_rows("SELECT 1 / 0", {})
+
+    with pytest.raises(AssertionError, match="went on"):
+        add_and_go_on()
+    assert read_table(store, "source_system").num_rows == 0
+    with writing(store) as unit:
+        unit.connection.execute(source_system.insert().values(source="ed"))
+    assert read_table(store, "source_system").num_rows == 1
+    store.close()
+
+
+def test_what_fails_behind_another_on_postgresql_is_not_logged(
+    new_database: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store(new_database("postgresql"))
+    add = "INSERT INTO source_system (source) VALUES (%(source)s)"
+    with suppress(psycopg.DataError), writing(store) as unit:
+        # The server refuses the second, but before it is heard of the driver refuses the third.
+        unit.driver_run_many(
+            add, [{"source": said} for said in ("CANARY", "CANARY", "no text: \0")]
+        )
+    assert read_table(store, "source_system").num_rows == 0
+    assert not caplog.records
+    store.close()
+
+
+def test_savepoints_are_for_sqlite(store: Store) -> None:
+    add = source_system.insert()
+    refused = nullcontext() if store.is_sqlite else pytest.raises(AssertionError, match="its own")
+    with refused, writing(store) as unit:
+        unit.connection.execute(add.values(source="gp"))
+        with suppress(ZeroDivisionError), unit.savepoint():
+            unit.connection.execute(add.values(source="ed"))
+            raise ZeroDivisionError
+    kept = ["gp"] if store.is_sqlite else []
+    assert read_table(store, "source_system", ["source"]).column(0).to_pylist() == kept

@@ -7,10 +7,11 @@ promise to stewards and clinicians is stated here once more as properties.
 from dataclasses import replace
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpi.domain.links import Decision, DecisionKind, Edge
+from mpi.domain.links import Decision, DecisionKind, Edge, SeenEvidence
 from mpi.domain.tasks import TaskType
 from mpi.linkage.partition import is_clean, partition
 from tests.partition_cases import RULES, SMALL_RULES, known, some_world
@@ -306,6 +307,25 @@ def test_sides_that_share_a_group_ask_about_every_record_once():
     (question,) = partition(records, [], decisions, RULES).questions
     assert question.type is TaskType.CONTRADICTING_DECISIONS
     assert (question.left, question.right) == (frozenset({1, 2}), frozenset({3}))
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "asked"),
+    [
+        ({1}, {2}, [({1}, {2})]),
+        ({1, 2}, {2}, [({1}, {2})]),
+        ({2}, {1, 2}, [({1}, {2})]),
+        ({1}, {1, 2, 3}, [({1}, {2, 3})]),
+        ({1, 2}, {1, 2}, []),
+    ],
+    ids=["on neither", "alone on the right", "alone on the left", "among others", "all of them"],
+)
+def test_a_record_on_both_sides_of_a_decision_is_asked_about_once(left, right, asked):
+    dates = {1: "1980-02-03", 2: "1951-07-30", 3: "1951-07-30"}
+    records = {number: known("ADA", date) for number, date in dates.items()}
+    decision = replace(same(left, right), seen=SeenEvidence(match_weight_bits=20.0, veto=None))
+    questions = partition(records, [], [decision], RULES).questions
+    assert [(question.left, question.right) for question in questions] == asked
 
 
 def test_what_a_steward_kept_apart_is_not_asked_again():
