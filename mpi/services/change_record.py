@@ -30,7 +30,7 @@ from mpi.storage.locks import Locks
 from mpi.storage.records import add_record, find_record, get_record
 from mpi.storage.tables import RecordState
 from mpi.storage.unit_of_work import UnitOfWork
-from mpi.storage.versions import add_version, list_versions_of
+from mpi.storage.versions import StoredVersion, add_version, list_versions_of
 from mpi.storage.writer import Writer
 
 
@@ -140,14 +140,26 @@ def _delete(unit: UnitOfWork, locks: Locks, act: Act, version: RecordVersion) ->
     survivor = survivors_of(unit, [stored.number])[stored.number]
     keys = record_keys(unit, [survivor])
     known = list_versions_of(unit, keys[survivor], [survivor, *list_family(unit, [survivor])])
-    last = max((each.version for each in known), key=lambda version: version.order, default=None)
-    is_repeated = any(each.version.order == version.order for each in known)
-    if is_repeated or (last is not None and last.is_deletion and last.order < version.order):
+    if _is_deleted(known, stored.number, version):
         return unchanged(stored)
     cause = act.cause(unit)
     add_version(unit, stored.number, version, received_at=cause.at)
     carried = carry_out(unit, locks, act, cause, keys)
     return registered_as(carried, version.key, survivor, outcome_of(carried, survivor))
+
+
+def _is_deleted(known: list[StoredVersion], number: int, deletion: RecordVersion) -> bool:
+    """Whether the source said so of this very record before, and what it lives on in is gone.
+
+    What was said of one merged with it is no word about it: the merge may be taken back.
+    """
+    own = [each.version for each in known if each.record == number]
+    if any(version.order == deletion.order for version in own):
+        return True
+    return bool(own) and all(
+        version.is_deletion and version.order < deletion.order
+        for version in (own[-1], known[-1].version)
+    )
 
 
 def _merge(

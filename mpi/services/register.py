@@ -6,6 +6,7 @@ audit. It is acknowledged when that is durable. Saying the same twice changes no
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -222,7 +223,7 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, foreseen: Foreseen) -> R
     whole = _whole(unit, stored) if stored else [number]
     survivor = whole[0]
     known = list_versions_of(unit, version.key, whole) if stored else []
-    same = next((each for each in known if each.version.order == version.order), None)
+    same = _told_before(known, number, version)
     told = {}
     if same is None:
         mapping = act.index.mapping_digests.get(version.key.source)
@@ -246,6 +247,15 @@ def _register(unit: UnitOfWork, locks: Locks, act: Act, foreseen: Foreseen) -> R
     else:
         outcome = outcome_of(carried, survivor, is_same=_is_confirmed(known, version))
     return registered_as(carried, version.key, survivor, outcome)
+
+
+def _told_before(
+    known: Iterable[StoredVersion], number: int, version: RecordVersion
+) -> StoredVersion | None:
+    """The version as this very record told it: what one merged with it says is no word of its own,
+    and would be gone if the source took the merge back."""
+    own = (each for each in known if each.record == number)
+    return next((each for each in own if each.version.order == version.order), None)
 
 
 def _is_confirmed(known: list[StoredVersion], version: RecordVersion) -> bool:

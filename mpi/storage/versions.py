@@ -184,7 +184,7 @@ def _versions(
             *columns,
         )
         .where(record_version.c.record.in_(sa.bindparam("records", expanding=True)))
-        .order_by(*order)
+        .order_by(*order, record_version.c.number)
         .limit(VERSIONS_MAX)
     )
 

@@ -115,6 +115,32 @@ def test_a_merge_may_come_before_the_records(live: LiveIndex) -> None:
         live.merge("gp:1", "gp:2")
 
 
+def test_what_two_merged_records_say_alike_is_each_ones_own_word(live: LiveIndex) -> None:
+    live.say("gp:1", ADA)
+    live.say("gp:2", JOHN)
+    live.merge("gp:2", "gp:1")
+    live.say("gp:1", JOHN, day=5, phone="01305 999999")
+    live.say("gp:2", JOHN, day=5, phone="01305 999999")
+    live.say("gp:2", JOHN, day=5, phone="01305 999999")
+    live.unmerge("gp:2")
+    told = live.query(
+        "SELECT count(*) FROM record_version AS v JOIN source_record AS s ON s.number = v.record "
+        "WHERE s.local_id = '2'"
+    )
+    assert [tuple(row) for row in told] == [(2,)]
+
+
+def test_what_two_merged_records_are_deleted_by_is_each_ones_own_word(live: LiveIndex) -> None:
+    live.say("gp:1", ADA)
+    live.say("gp:2", JOHN)
+    live.merge("gp:2", "gp:1")
+    live.delete("gp:1", day=50)
+    live.delete("gp:2", day=51)
+    assert live.delete("gp:2", day=52).outcome is Outcome.UNCHANGED
+    live.unmerge("gp:2")
+    assert live.groups() == set()
+
+
 def test_a_twin_is_asked_about_and_a_decision_settles_it(live: LiveIndex) -> None:
     live.say("gp:1", ADA)
     live.say("gp:2", TWIN)
