@@ -200,7 +200,7 @@ def build_record_tables(
 
     Args:
         connection: Holds `stored_source_record`, whose numbers are kept; new records are numbered
-            on in the order of their keys. See `mpi.batch.engines.open_engine`. It is left with
+            on, see `_NUMBER_SQL`. See `mpi.batch.engines.open_engine`. It is left with
             `record_number`, `uninformative`, `left_out` and `live` too (see
             `mpi.batch.index.histories`).
         parts: Folder of Parquet files with `VERSION_SCHEMA`, the feeds' and the store's.
@@ -248,16 +248,19 @@ def _end_of_chain(record: int, merged: Mapping[int, int]) -> int:
 
 # A record takes part if its source tells it now, or if it lives and was not left out of a full
 # extract; so do all that were merged into it, whose versions are its own (it may have no others).
+# New records are numbered by birth date and family name as told, so that one human's lie side by
+# side in every table of the store: who is found together is read, and written, together.
 _NUMBER_SQL = f"""
 create table record_number as
 with told as (
-    select source, local_id, bool_or(is_fed) as is_fed
+    select source, local_id, bool_or(is_fed) as is_fed, min(born) as born, min(family) as family
     from (
         select source, local_id,
-            not starts_with(parse_filename(filename), '{STORED_PARTS}') as is_fed
+            not starts_with(parse_filename(filename), '{STORED_PARTS}') as is_fed,
+            content->>'$.date_of_birth' as born, content->>'$.family_name' as family
         from read_parquet($parts, filename = true)
         union all
-        select source, local_id, false
+        select source, local_id, false, null, null
         from stored_source_record where number in (select survivor from survivor))
     group by source, local_id),
 numbered as (
@@ -267,7 +270,8 @@ numbered as (
         coalesce(stored.number,
             (select coalesce(max(number), 0) from stored_source_record)
             + row_number() over (partition by stored.number is null
-                                 order by told.source, told.local_id)) as record
+                                 order by born, upper(family), told.source, told.local_id)
+        ) as record
     from told left join stored_source_record as stored using (source, local_id)),
 owned as (
     select numbered.*, coalesce(survivor.survivor, record) as survivor
