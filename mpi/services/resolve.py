@@ -7,8 +7,7 @@ record weighs. Doubt is shown and never resolved here: whoever asks decides.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +22,7 @@ from mpi.linkage.vetoes import find_groups_veto
 from mpi.services.answers import Answer, Evidence, Grade, PersonAnswer
 from mpi.services.linkage_index import LinkageIndex, compared_question
 from mpi.standardise.numbers import stated_nhs_number
-from mpi.storage.graph import list_crowded, list_holders_of_keys
+from mpi.storage.blocking_keys import count_shared_keys, list_crowded
 from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.persons import (
     get_person,
@@ -120,7 +119,7 @@ def resolve_by_demographics(
     """
     question = compared_question(unit, index, demographics)
     keys = index.keys_of(question)
-    found = _most_alike(list_holders_of_keys(unit, keys))
+    found = _most_alike(count_shared_keys(unit, keys))
     reached = _weigh(unit, index, question, found[:CANDIDATES_MAX])
     members = _members(unit, list(reached)[:CANDIDATES_MAX])
     ranked = _rank(members, reached)
@@ -158,9 +157,8 @@ class _Match:
 _Members = Mapping[PersonId, Sequence[ComparedRecord]]
 
 
-def _most_alike(holders: Iterable[tuple[int, int]]) -> list[int]:
-    """The records that hold a key, those that hold most keys first."""
-    shared = Counter(record for _, record in holders)
+def _most_alike(shared: Mapping[int, int]) -> list[int]:
+    """The records that share a key, those that share most first."""
     return sorted(shared, key=lambda record: (-shared[record], record))
 
 

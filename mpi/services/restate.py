@@ -6,7 +6,6 @@ follow. Whose it then is, is the business of `mpi.services.relink`.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,20 +18,22 @@ from mpi.linkage.overlay import AcceptedVersions, HeldVersion
 from mpi.services.foreseen import Compared, Foreseen, compared_record, judged_versions
 from mpi.services.linkage_index import LinkageIndex
 from mpi.standardise.numbers import standardise_nhs_number
-from mpi.storage.crowded import add_crowded
+from mpi.storage.blocking_keys import (
+    add_crowded,
+    count_holders,
+    count_shared_keys,
+    replace_keys,
+)
 from mpi.storage.graph import (
     StandingRecord,
     drop_edges,
     list_candidates,
-    list_crowded,
     list_edges_of,
     list_family,
-    list_holders_of_keys,
     list_homes,
     list_records_at_home,
     list_standing,
     put_edges,
-    replace_keys,
 )
 from mpi.storage.locks import Locks, key_locks, number_locks
 from mpi.storage.number_statuses import number_trust_for
@@ -370,11 +371,11 @@ def _edges_of(
     comparison = change.after
     assert comparison is not None, "only a live record has edges"
     keys = change.keys_after
-    candidates = _candidates(unit, keys, found, at)
+    candidates = _candidates(unit, change.number, keys, found, at)
     if not found.is_complete:
         # What was found through a crowded value before stays: no count ever removes an edge.
-        candidates |= {end for pair in known if change.number in pair for end in pair}
-    candidates.discard(change.number)
+        known_ends = {end for pair in known if change.number in pair for end in pair}
+        candidates |= known_ends - {change.number}
     prepared = index.scorer.prepare(comparison)
     edges: dict[tuple[int, int], Edge] = {}
     weigh, prepare = index.scorer.weight, index.scorer.prepare_values
@@ -392,18 +393,25 @@ def _edges_of(
     return edges
 
 
-def _candidates(unit: UnitOfWork, keys: frozenset[int], found: Restated, at: datetime) -> set[int]:
-    """Records that share a blocking key; one that has outgrown the limit is noted and left out."""
-    holders = list_holders_of_keys(unit, keys)
-    if len(holders) > BLOCK_RECORDS_MAX:
-        counts = Counter(key for key, _ in holders)
-        crowded = {key: count for key, count in counts.items() if count > BLOCK_RECORDS_MAX}
-        for key, records_count in crowded.items():
-            add_crowded(unit, key, records_count=records_count, at=at)
-        holders = [held for held in holders if held[0] not in crowded]
-    if len({key for key, _ in holders}) < len(keys) and list_crowded(unit, keys):
+def _candidates(
+    unit: UnitOfWork, number: int, keys: frozenset[int], found: Restated, at: datetime
+) -> set[int]:
+    """Records that share a key with one that holds these; keys that outgrew the limit are noted."""
+    shared = count_shared_keys(unit, keys)
+    if shared.total() > BLOCK_RECORDS_MAX and _note_crowded(unit, keys, at):
+        shared = count_shared_keys(unit, keys)
+    if shared[number] < len(keys):  # It holds all of them, so those missing are crowded.
         found.is_complete = False
-    return {record for _, record in holders}
+    return shared.keys() - {number}
+
+
+def _note_crowded(unit: UnitOfWork, keys: frozenset[int], at: datetime) -> bool:
+    """Note those of these keys that have outgrown the limit; gives whether there are any."""
+    counts = count_holders(unit, keys)
+    crowded = {key: count for key, count in counts.items() if count > BLOCK_RECORDS_MAX}
+    for key, records_count in crowded.items():
+        add_crowded(unit, key, records_count=records_count, at=at)
+    return bool(crowded)
 
 
 def record_keys(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, RecordKey]:

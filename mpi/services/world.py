@@ -20,7 +20,6 @@ from mpi.linkage.homes import Group
 from mpi.linkage.partition import is_clean, partition
 from mpi.services.linkage_index import LinkageIndex
 from mpi.storage.graph import (
-    LIST_VALUES_MAX,
     StandingRecord,
     list_decisions,
     list_decisions_naming,
@@ -33,6 +32,7 @@ from mpi.storage.graph import (
     list_surroundings,
     survivors_of,
 )
+from mpi.storage.prepared import LIST_VALUES_MAX
 from mpi.storage.unit_of_work import UnitOfWork
 
 SOME_RECORDS: Final = 32

@@ -17,11 +17,17 @@ import sqlalchemy as sa
 from mpi.domain.identifiers import PersonId, RecordKey
 from mpi.domain.links import Decision, DecisionKind, Edge, SeenEvidence, VetoReason
 from mpi.domain.records import ComparisonRecord
-from mpi.storage.prepared import PreparedQuery, Row, delete_from, insert_into, update_of
+from mpi.storage.prepared import (
+    LIST_VALUES_MAX,
+    PreparedQuery,
+    Row,
+    delete_from,
+    insert_into,
+    list_parts,
+    update_of,
+)
 from mpi.storage.records import compared, comparison_of
 from mpi.storage.tables import (
-    blocking_key,
-    crowded_key,
     decision,
     decision_record,
     edge,
@@ -32,9 +38,6 @@ from mpi.storage.tables import (
     task_record,
 )
 from mpi.storage.unit_of_work import UnitOfWork
-
-LIST_VALUES_MAX: Final = 1_000
-"""Values of one list in one statement; longer lists are asked for in parts."""
 
 
 class StandingRecord(NamedTuple):
@@ -89,7 +92,7 @@ class Surroundings:
 def list_standing(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, StandingRecord]:
     """The live ones of these records, by number; others are left out."""
     found: dict[int, StandingRecord] = {}
-    for part in _parts(numbers):
+    for part in list_parts(numbers):
         for number, source, local_id, text, *where in _STANDING.rows(unit, part):
             key = RecordKey(source, local_id)
             found[number] = StandingRecord(number, key, compared(text), *where)
@@ -98,7 +101,7 @@ def list_standing(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, Stand
 
 def list_candidates(unit: UnitOfWork, numbers: Collection[int]) -> Iterator[Candidate]:
     """The live ones of these records, in no order; others are left out."""
-    for part in _parts(numbers):
+    for part in list_parts(numbers):
         for row in _STANDING.rows(unit, part):
             yield Candidate(row[0], orjson.loads(row[3]), row)
 
@@ -109,7 +112,7 @@ def list_surroundings(
     """Edges (unless told not to), decisions and tasks of these records, live or not."""
     found = Surroundings()
     query = _SURROUNDINGS if has_edges else _ASIDE
-    for part in _parts(numbers):
+    for part in list_parts(numbers):
         for kind, one, other, bits in query.rows(unit, part):
             if kind == _EDGE:
                 found.edges.append(Edge(one, other, bits))
@@ -128,38 +131,25 @@ def list_edges_leaving(unit: UnitOfWork, numbers: Collection[int]) -> list[Edge]
 
 def list_edges_of(unit: UnitOfWork, numbers: Collection[int]) -> list[Edge]:
     """Every edge with an end among these records, in no order; one with both there comes twice."""
-    rows = (row for part in _parts(numbers) for row in _EDGES.rows(unit, part))
+    rows = (row for part in list_parts(numbers) for row in _EDGES.rows(unit, part))
     return [Edge(*row) for row in rows]
-
-
-def list_holders_of_keys(unit: UnitOfWork, keys: Collection[int]) -> list[tuple[int, int]]:
-    """Key and record, for every live record that holds one of these keys; crowded keys left out.
-
-    In no order; a record comes once for each key that it holds.
-    """
-    return [row for part in _parts(keys) for row in _HOLDERS.rows(unit, part)]
-
-
-def list_crowded(unit: UnitOfWork, keys: Collection[int]) -> set[int]:
-    """Those of these keys that make no new pairs, because too many records hold them."""
-    return {key for part in _parts(keys) for (key,) in _CROWDED.rows(unit, part)}
 
 
 def list_records_at_home(unit: UnitOfWork, ids: Collection[PersonId]) -> set[int]:
     """The records, live or not, whose home is one of these ids."""
-    return {record for part in _parts(ids) for (record,) in _AT_HOME.rows(unit, part)}
+    return {record for part in list_parts(ids) for (record,) in _AT_HOME.rows(unit, part)}
 
 
 def list_records_remembering(unit: UnitOfWork, ids: Collection[PersonId]) -> set[int]:
     """The records, live or not, that remember one of these ids."""
-    return {record for part in _parts(ids) for (record,) in _REMEMBERING.rows(unit, part)}
+    return {record for part in list_parts(ids) for (record,) in _REMEMBERING.rows(unit, part)}
 
 
 def list_homes(
     unit: UnitOfWork, numbers: Collection[int]
 ) -> list[tuple[PersonId, PersonId | None]]:
     """Home and remembered id of these records, live or not; of those that ever had a home."""
-    rows = (row for part in _parts(numbers) for row in _HOMES.rows(unit, part))
+    rows = (row for part in list_parts(numbers) for row in _HOMES.rows(unit, part))
     return [(home_id, remembered_id) for home_id, remembered_id in rows]
 
 
@@ -171,7 +161,7 @@ def list_family(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, int]:
     survivors: dict[int, int] = {}
     level = {number: number for number in numbers}
     while level:
-        rows = [row for part in _parts(level) for row in _MERGED.rows(unit, part)]
+        rows = [row for part in list_parts(level) for row in _MERGED.rows(unit, part)]
         level = {number: level[into] for number, into in rows if number not in survivors}
         survivors.update(level)
     return survivors
@@ -182,7 +172,7 @@ def survivors_of(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, int]:
     survivors = {number: number for number in numbers}
     moving = set(numbers)
     while moving:
-        rows = [row for part in _parts(moving) for row in _MERGED_INTO.rows(unit, part)]
+        rows = [row for part in list_parts(moving) for row in _MERGED_INTO.rows(unit, part)]
         into = {number: survivor for number, survivor in rows if survivor is not None}
         for number, current in survivors.items():
             survivors[number] = into.get(current, current)
@@ -204,7 +194,7 @@ def list_decisions_naming(unit: UnitOfWork, named: Collection[int]) -> list[Deci
 
     Their sides are records as they live on today (see `list_decisions_about`).
     """
-    found = {row[0] for part in _parts(named) for row in _ABOUT.rows(unit, part)}
+    found = {row[0] for part in list_parts(named) for row in _ABOUT.rows(unit, part)}
     return list_decisions(unit, found)
 
 
@@ -213,27 +203,12 @@ def list_decisions(unit: UnitOfWork, numbers: Collection[int]) -> list[Decision]
     if not numbers:
         return []
     sides: dict[int, list[Any]] = defaultdict(list)
-    for row in (row for part in _parts(numbers) for row in _SIDES.rows(unit, part)):
+    for row in (row for part in list_parts(numbers) for row in _SIDES.rows(unit, part)):
         sides[row[0]].append(row)
     everyone = {row[1] for rows in sides.values() for row in rows}
     survivors = survivors_of(unit, everyone)
-    stated = (row for part in _parts(numbers) for row in _DECISIONS.rows(unit, part))
+    stated = (row for part in list_parts(numbers) for row in _DECISIONS.rows(unit, part))
     return [_decision(row, sides[row[0]], survivors) for row in sorted(stated)]
-
-
-def replace_keys(
-    unit: UnitOfWork, record: int, *, added: Iterable[int], removed: Iterable[int]
-) -> None:
-    """Change the blocking keys under which a record is found.
-
-    Args:
-        unit: Where to write.
-        record: Its number.
-        added: Keys that it does not hold yet.
-        removed: Keys that it holds.
-    """
-    _DROP_KEY.run_many(unit, [(key, record) for key in removed])
-    _ADD_KEY.run_many(unit, [(key, record) for key in sorted(added)])
 
 
 def put_edges(
@@ -270,12 +245,6 @@ def put_home(
         _ADD_HOME.run(unit, record=record, home_id=home_id, remembered_id=remembered_id)
     else:
         _MOVE_HOME.run(unit, its_record=record, home_id=home_id, remembered_id=remembered_id)
-
-
-def _parts(values: Collection[Any]) -> Iterator[Sequence[Any]]:
-    listed = sorted(values)
-    for start in range(0, len(listed), LIST_VALUES_MAX):
-        yield listed[start : start + LIST_VALUES_MAX]
 
 
 def _decision(row: Any, sides: list[Any], survivors: dict[int, int]) -> Decision:
@@ -365,15 +334,6 @@ _LEAVING: Final = PreparedQuery(
     ),
     list_name="numbers",
 )
-_HOLDERS: Final = PreparedQuery(
-    sa.select(blocking_key.c.key, blocking_key.c.record)
-    .where(blocking_key.c.key.in_(_listed("keys")))
-    .where(blocking_key.c.key.not_in(sa.select(crowded_key.c.key))),
-    list_name="keys",
-)
-_CROWDED: Final = PreparedQuery(
-    sa.select(crowded_key.c.key).where(crowded_key.c.key.in_(_listed("keys"))), list_name="keys"
-)
 _AT_HOME: Final = PreparedQuery(
     sa.select(home.c.record).where(home.c.home_id.in_(_listed("ids"))), list_name="ids"
 )
@@ -421,8 +381,6 @@ _SIDES: Final = PreparedQuery(
     ).where(decision_record.c.decision.in_(_listed("numbers"))),
     list_name="numbers",
 )
-_ADD_KEY: Final = insert_into(blocking_key, "key", "record")
-_DROP_KEY: Final = delete_from(blocking_key, "key", "record")
 _ADD_EDGE: Final = insert_into(edge, "left_record", "right_record", "match_weight_bits", "model")
 _DROP_EDGE: Final = delete_from(edge, "left_record", "right_record")
 _ADD_HOME: Final = insert_into(home, "record", "home_id", "remembered_id")

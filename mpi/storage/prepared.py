@@ -8,7 +8,7 @@ run time only its text is used.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -25,8 +25,18 @@ _SQLITE: Final = sqlite.dialect(paramstyle="named")
 _POSTGRESQL: Final = psycopg.dialect()  # type: ignore[no-untyped-call]
 _PLACEHOLDER: Final = re.compile(r":([A-Za-z_]\w*)")
 
+LIST_VALUES_MAX: Final = 1_000
+"""Values of one list in one statement; longer lists are asked for in parts."""
+
 Row = tuple[Any, ...]
 """One row of a result: its values in the order of the columns asked for."""
+
+
+def list_parts(values: Collection[Any]) -> Iterator[Sequence[Any]]:
+    """The values in ascending order, as many at a time as one statement takes."""
+    listed = sorted(values)
+    for start in range(0, len(listed), LIST_VALUES_MAX):
+        yield listed[start : start + LIST_VALUES_MAX]
 
 
 class _OnSqlite(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -19,7 +19,7 @@ from mpi.domain.records import (
 )
 from mpi.errors import UnknownRecord
 from mpi.limits import CANDIDATES_MAX, PAGE_ITEMS_MAX
-from mpi.storage.prepared import PreparedQuery, Row, insert_numbered, update_of
+from mpi.storage.prepared import PreparedQuery, Row, insert_numbered, list_parts, update_of
 from mpi.storage.tables import (
     RecordState,
     decision,
@@ -100,7 +100,7 @@ def get_record(unit: UnitOfWork, key: RecordKey) -> StoredRecord:
 
 def list_records(unit: UnitOfWork, numbers: Collection[int]) -> list[StoredRecord]:
     """The records of these numbers, in order of registration; numbers of none are left out."""
-    return [_record(row) for part in _parts(numbers) for row in _BY_NUMBER.rows(unit, part)]
+    return [_record(row) for part in list_parts(numbers) for row in _BY_NUMBER.rows(unit, part)]
 
 
 def list_records_by_nhs_number(unit: UnitOfWork, nhs_number: str) -> list[StoredRecord]:
@@ -116,7 +116,7 @@ def list_live_contents(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, 
 
     A record that lives no longer says what its last live version said.
     """
-    rows = (row for part in _parts(numbers) for row in _LIVE_CONTENTS.rows(unit, part))
+    rows = (row for part in list_parts(numbers) for row in _LIVE_CONTENTS.rows(unit, part))
     return {number: orjson.loads(content) for number, content in rows}
 
 
@@ -127,7 +127,7 @@ def list_compared_values(
 
     In ascending order of number; a tuple of `ComparisonRecord` is a list here.
     """
-    for part in _parts(numbers):
+    for part in list_parts(numbers):
         for number, text in _VALUES.rows(unit, part):
             yield number, orjson.loads(text)
 
@@ -137,7 +137,7 @@ def list_compared_with(unit: UnitOfWork, numbers: Collection[int]) -> list[Compa
 
     At most `CANDIDATES_MAX` of the persons of each `CANDIDATES_MAX` of them.
     """
-    rows = {row[0]: row for part in _parts(numbers) for row in _COMPARED.rows(unit, part)}
+    rows = {row[0]: row for part in list_parts(numbers) for row in _COMPARED.rows(unit, part)}
     return [_compared_record(rows[number]) for number in sorted(rows)]
 
 
@@ -208,13 +208,6 @@ def set_gone_record(unit: UnitOfWork, number: int, *, merged_into: int | None) -
         nhs_number=None,
         withheld_nhs_number=None,
     )
-
-
-def _parts(numbers: Collection[int]) -> Iterator[Sequence[int]]:
-    """In ascending order, as many at a time as one statement takes."""
-    listed = sorted(numbers)
-    for start in range(0, len(listed), CANDIDATES_MAX):
-        yield listed[start : start + CANDIDATES_MAX]
 
 
 def _record(row: Row) -> StoredRecord:

@@ -20,8 +20,7 @@ from mpi.domain.records import (
     demographics_from_dict,
     demographics_to_dict,
 )
-from mpi.limits import CANDIDATES_MAX
-from mpi.storage.prepared import PreparedQuery, Row, insert_numbered, update_of
+from mpi.storage.prepared import PreparedQuery, Row, insert_numbered, list_parts, update_of
 from mpi.storage.tables import VersionState, decision, decision_version, record_version
 from mpi.storage.unit_of_work import UnitOfWork
 
@@ -54,9 +53,8 @@ class ToldContents(NamedTuple):
 
 def list_contents(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, ToldContents]:
     """What the versions of these numbers say."""
-    listed, told = sorted(numbers), {}
-    for start in range(0, len(listed), CANDIDATES_MAX):
-        part = listed[start : start + CANDIDATES_MAX]
+    told = {}
+    for part in list_parts(numbers):
         for number, content, event_at, digest in _CONTENTS.rows(unit, part):
             told[number] = ToldContents(contents_from_dict(orjson.loads(content)), event_at, digest)
     return told

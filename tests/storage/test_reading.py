@@ -16,8 +16,9 @@ from mpi.domain.records import ComparisonRecord, content_json
 from mpi.domain.tasks import TaskType
 from mpi.errors import UnknownPerson, UnknownRecord, UnknownTask
 from mpi.storage.audit import AuditEvent, add_audit_events, list_audit_events
+from mpi.storage.blocking_keys import count_holders, count_shared_keys
 from mpi.storage.engine import Store
-from mpi.storage.graph import list_decisions_about, list_holders_of_keys, list_surroundings
+from mpi.storage.graph import list_decisions_about, list_surroundings
 from mpi.storage.links import find_link, list_links
 from mpi.storage.models import find_release_in_force, put_release_in_force
 from mpi.storage.number_statuses import number_trust_for, trust_with_statuses
@@ -123,10 +124,13 @@ def test_candidates_share_a_key(unit: UnitOfWork) -> None:
     compared = find_comparison(unit, RecordKey("gp", "G1"))
     assert compared is not None
     keys = INDEX.keys_of(compared)
-    held = list_holders_of_keys(unit, keys)
-    assert {key for key, record in held if record == 1} == keys
-    assert {record for _, record in held} == {1, 2}
-    assert list_holders_of_keys(unit, []) == []
+    shared = count_shared_keys(unit, keys)
+    assert shared[1] == len(keys)
+    assert 0 < shared[2] < len(keys)
+    assert shared.keys() == {1, 2}
+    assert sum(count_holders(unit, keys).values()) == shared.total()
+    assert count_holders(unit, keys).keys() == keys
+    assert count_shared_keys(unit, []) == {}
 
 
 def test_stored_values_are_laid_out_as_the_record_is(unit: UnitOfWork) -> None:

@@ -13,9 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from mpi.errors import Conflict
-from mpi.storage.crowded import add_crowded
+from mpi.storage.blocking_keys import add_crowded, list_crowded
 from mpi.storage.engine import open_store
-from mpi.storage.graph import list_crowded
 from mpi.storage.locks import Locks
 from mpi.storage.unit_of_work import UnitOfWork, reading
 from mpi.storage.waiting import GROUP_WORK_MAX, Piece, WaitingLine
