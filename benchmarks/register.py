@@ -32,8 +32,8 @@ from mpi.storage.warming import warm
 from mpi.storage.writer import Writer
 
 SENT = {"quick": 800, "full": 6_000}
-PEOPLE_MAX = 110_000
-"""About 490,000 records, for PostgreSQL too; `growth` registers into larger stores."""
+PEOPLE_MAX = 112_000
+"""About 500,000 records, for PostgreSQL too; `growth` registers into larger stores."""
 STRANGERS = 2_000
 SENDERS = (1, 8)
 ROUNDS = 3

@@ -48,7 +48,7 @@ MAPPED_BYTES: Final = 1 << 36
 """How much of a SQLite file may be read through memory instead of by calls; only addresses."""
 CHECKPOINT_PAGES: Final = 16_384
 """Pages of the write-ahead log (64 MiB) before SQLite moves them into the file: a registration
-touches some thirty pages far apart, so the default of 1,000 would have it wait every moment."""
+touches some fifteen pages far apart, so the default of 1,000 would have it wait every moment."""
 POSTGRESQL_SETTINGS: Final[Mapping[str, str]] = {
     "statement_timeout": str(int(STATEMENT_TIMEOUT_S * 1_000)),
     "timezone": "UTC",

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from threading import Event, current_thread
 from time import sleep
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from mpi.errors import Conflict
+from mpi.storage.audit import AuditEvent, add_audit_events, list_audit_events
 from mpi.storage.blocking_keys import add_crowded, list_crowded
 from mpi.storage.engine import open_store
 from mpi.storage.locks import Locks
-from mpi.storage.unit_of_work import UnitOfWork, reading
+from mpi.storage.unit_of_work import UnitOfWork, reading, writing
 from mpi.storage.waiting import GROUP_WORK_MAX, Piece, WaitingLine
 from mpi.storage.writer import Work, Writer
 
@@ -90,6 +92,58 @@ def test_a_rule_of_the_database_that_is_broken_takes_no_other_with_it(writer: Wr
     assert (first.result(), other.result()) == (1, 2)
     assert isinstance(again.exception(), Conflict)
     assert kept(writer) == {1, 2}
+
+
+def audited(key: int, *, action: Any = "looked", fails: bool = False) -> Work[int]:
+    """What nobody reads before the commit is written once for a group."""
+
+    def work(unit: UnitOfWork, locks: Locks) -> int:
+        event = AuditEvent(
+            action=action, actor=f"number {key}", purpose="test", person_id="P1", recorded_at=NOW
+        )
+        add_audit_events(unit, [event])
+        return adding(key, fails=fails)(unit, locks)
+
+    return work
+
+
+def told_of(writer: Writer) -> list[str]:
+    with reading(writer.store) as unit:
+        return [event.actor for event in list_audit_events(unit, "P1")]
+
+
+@pytest.mark.parametrize("failing", [set(), {1}, {2, 5}], ids=str)
+def test_the_trail_tells_of_what_was_done_and_of_nothing_else(
+    writer: Writer, failing: set[int]
+) -> None:
+    futures = submitted(writer, [audited(key, fails=key in failing) for key in range(1, 6)])
+    assert {key for key, each in enumerate(futures, 1) if each.exception()} == failing
+    done = [key for key in range(1, 6) if key not in failing]
+    assert told_of(writer) == [f"number {key}" for key in reversed(done)]
+    assert kept(writer) == {*done}
+
+
+def test_a_trail_that_the_database_refuses_undoes_its_own_piece_only(writer: Writer) -> None:
+    futures = submitted(writer, [audited(1), audited(2, action=None), audited(3)])
+    assert [type(each.exception()) for each in futures] == [type(None), Conflict, type(None)]
+    assert told_of(writer) == ["number 3", "number 1"]
+    assert kept(writer) == {1, 3}
+
+
+def test_a_trail_that_the_database_refuses_undoes_a_piece_alone(writer: Writer) -> None:
+    with pytest.raises(Conflict):
+        writer.run(audited(1, action=None))
+    assert (told_of(writer), kept(writer)) == ([], set())
+
+
+def test_what_was_told_before_a_savepoint_outlives_it(writer: Writer) -> None:
+    with writing(writer.store) as unit:
+        audited(1)(unit, Locks(unit))
+        with suppress(Conflict), unit.savepoint():
+            audited(2, fails=True)(unit, Locks(unit))
+        audited(3)(unit, Locks(unit))
+    assert told_of(writer) == ["number 3", "number 1"]
+    assert kept(writer) == {1, 3}
 
 
 def test_who_fails_alone_leaves_nothing(writer: Writer) -> None:

@@ -1,11 +1,14 @@
 """What the parts make of typical and of poor values, as tables that anyone can check."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mpi.domain.demographics import Demographics, PreviousAddress
 from mpi.domain.identifiers import NumberTrust
 from mpi.standardise.addresses import standardise_address
 from mpi.standardise.dates import standardise_birth_date
+from mpi.standardise.informative import is_informative
 from mpi.standardise.numbers import (
     standardise_birth_order,
     standardise_identifier,
@@ -15,6 +18,7 @@ from mpi.standardise.numbers import (
 from mpi.standardise.phones import standardise_email, standardise_phones
 from mpi.standardise.postcodes import standardise_postcode
 from mpi.standardise.record import standardise_demographics
+from tests import strategies
 
 NUMBER, OTHER_NUMBER = "9990000018", "9990000026"
 
@@ -201,3 +205,16 @@ def test_a_place_is_address_and_postcode_of_one_time():
     assert record.places == ("12 HIGH ST|DT11AA", "1 MILL LN|DT22BB", "3 LOW RD|BH11AA")
     assert record.postcode == "DT11AA"
     assert record.outward_codes == ("DT1", "BH1", "DT2")
+
+
+ADDRESS_PIECES = st.sampled_from(
+    ["0", "12", "1A", "3-5", "FLAT 2", "High Street", "c/o", "No", "ZZ99 3VZ", "BH1 1AA", "UNKNOWN",
+     "NO FIXED ABODE", "England", ",", "/", " ", ";", "é", ".0", "NUM. "]
+)  # fmt: skip
+
+
+@given(address=st.one_of(st.text(max_size=40), st.lists(ADDRESS_PIECES, max_size=6).map("".join)))
+@settings(max_examples=strategies.EXAMPLES * 4, deadline=None)
+def test_an_address_that_begins_with_a_digit_is_no_placeholder(address):
+    for text in (address, f"7{address}", f"0{address}"):
+        assert is_informative("address", text) == bool(standardise_address(text))
