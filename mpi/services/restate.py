@@ -11,23 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mpi.domain.identifiers import RecordKey
-from mpi.domain.links import Edge, rounded_bits
+from mpi.domain.links import Edge
 from mpi.domain.records import ComparisonRecord, RecordVersion, SourceRecord
-from mpi.limits import BLOCK_RECORDS_MAX
 from mpi.linkage.overlay import AcceptedVersions, HeldVersion
 from mpi.services.foreseen import Compared, Foreseen, compared_record, judged_versions
 from mpi.services.linkage_index import LinkageIndex
+from mpi.services.weigh import weigh_candidates
 from mpi.standardise.numbers import standardise_nhs_number
-from mpi.storage.blocking_keys import (
-    add_crowded,
-    count_holders,
-    count_shared_keys,
-    replace_keys,
-)
+from mpi.storage.blocking_keys import replace_keys
 from mpi.storage.graph import (
     StandingRecord,
     drop_edges,
-    list_candidates,
     list_edges_of,
     list_family,
     list_homes,
@@ -38,7 +32,6 @@ from mpi.storage.graph import (
 from mpi.storage.locks import Locks, key_locks, number_locks
 from mpi.storage.number_statuses import number_trust_for
 from mpi.storage.records import (
-    comparison_of,
     list_records,
     set_gone_record,
     set_live_record,
@@ -344,8 +337,20 @@ def _write_edges(
     found.seeds |= {change.number for change in changes}
     weighed: dict[tuple[int, int], Edge] = {}
     for change in changes:
-        if change.after is not None:
-            weighed |= _edges_of(unit, index, change, found, known, at)
+        if change.after is None:
+            continue
+        of_record = weigh_candidates(
+            unit,
+            index,
+            change.number,
+            change.after,
+            change.keys_after,
+            neighbours={end for pair in known if change.number in pair for end in pair},
+            at=at,
+        )
+        weighed |= of_record.edges
+        found.standing |= of_record.standing
+        found.is_complete &= of_record.is_complete
     new = [edge for pair, edge in weighed.items() if known.get(pair) != edge]
     put_edges(unit, new, model=model, known=known.values())
     drop_edges(unit, [edge for pair, edge in known.items() if pair not in weighed])
@@ -357,61 +362,6 @@ def _home_mates(unit: UnitOfWork, changes: Iterable[_Change]) -> set[int]:
     returned = [c.number for c in changes if c.before is None and c.after is not None]
     homes = {home_id for home_id, _ in list_homes(unit, returned)}
     return list_records_at_home(unit, homes) if homes else set()
-
-
-def _edges_of(
-    unit: UnitOfWork,
-    index: LinkageIndex,
-    change: _Change,
-    found: Restated,
-    known: Mapping[tuple[int, int], Edge],
-    at: datetime,
-) -> dict[tuple[int, int], Edge]:
-    """The pair -> edge of one record with every other that it is compared with."""
-    comparison = change.after
-    assert comparison is not None, "only a live record has edges"
-    keys = change.keys_after
-    candidates = _candidates(unit, change.number, keys, found, at)
-    if not found.is_complete:
-        # What was found through a crowded value before stays: no count ever removes an edge.
-        known_ends = {end for pair in known if change.number in pair for end in pair}
-        candidates |= known_ends - {change.number}
-    prepared = index.scorer.prepare(comparison)
-    edges: dict[tuple[int, int], Edge] = {}
-    weigh, prepare = index.scorer.weight, index.scorer.prepare_values
-    number = comparison.trusted_nhs_number
-    for candidate in list_candidates(unit, candidates):
-        other, values = candidate.number, candidate.values
-        if not found.is_complete and keys.isdisjoint(index.keys_of(comparison_of(values))):
-            continue
-        bits = rounded_bits(weigh(prepared, prepare(values)))
-        shares_number = number is not None and number == values.get("trusted_nhs_number")
-        if bits >= index.rules.review_bits or shares_number:
-            pair = (min(change.number, other), max(change.number, other))
-            edges[pair] = Edge(*pair, bits)
-            found.standing[other] = candidate.standing()
-    return edges
-
-
-def _candidates(
-    unit: UnitOfWork, number: int, keys: frozenset[int], found: Restated, at: datetime
-) -> set[int]:
-    """Records that share a key with one that holds these; keys that outgrew the limit are noted."""
-    shared = count_shared_keys(unit, keys)
-    if shared.total() > BLOCK_RECORDS_MAX and _note_crowded(unit, keys, at):
-        shared = count_shared_keys(unit, keys)
-    if shared[number] < len(keys):  # It holds all of them, so those missing are crowded.
-        found.is_complete = False
-    return shared.keys() - {number}
-
-
-def _note_crowded(unit: UnitOfWork, keys: frozenset[int], at: datetime) -> bool:
-    """Note those of these keys that have outgrown the limit; gives whether there are any."""
-    counts = count_holders(unit, keys)
-    crowded = {key: count for key, count in counts.items() if count > BLOCK_RECORDS_MAX}
-    for key, records_count in crowded.items():
-        add_crowded(unit, key, records_count=records_count, at=at)
-    return bool(crowded)
 
 
 def record_keys(unit: UnitOfWork, numbers: Collection[int]) -> dict[int, RecordKey]:

@@ -85,7 +85,7 @@ def test_one_birth_told_again_and_again_leaves_others_alone(
     live: LiveIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = min(ALIKE // 2, 500)
-    monkeypatch.setattr("mpi.services.restate.BLOCK_RECORDS_MAX", limit)
+    monkeypatch.setattr("mpi.services.weigh.BLOCK_RECORDS_MAX", limit)
     answers = [live.say(f"gp:{n}", ADA) for n in range(ALIKE)]
     assert answers[0].is_complete
     assert not answers[-1].is_complete
