@@ -101,7 +101,7 @@ def restate(
         if merged.get(number) is None
     }
     changes = [_change(index, number, before.get(number), folds.get(number)) for number in keys]
-    if not unit.is_sqlite:
+    if not unit.is_sqlite:  # Which needs no locks: what they would be takes time to work out.
         _require_locks(locks, keys, changes, folds)
     changes = _parting(unit, locks, changes)
     found = Restated()

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -62,7 +62,9 @@ def _begin(database_url: str) -> subprocess.Popen[bytes] | None:
     # Another process, because closing a file takes away the locks that SQLite has on it in ours.
     command = [sys.executable, "-IS", "-c", _READ, str(path), str(os.getpid())]
     nothing = subprocess.DEVNULL  # Ctrl+C reaches it too, and Python would say so at length.
-    return subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing)
+    with suppress(OSError):  # No room for a process: the server starts cold.
+        return subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing)
+    return None
 
 
 def available_bytes() -> int:

@@ -99,5 +99,16 @@ def test_nothing_is_read_of_another_kind_of_store(
         assert not read
 
 
+def test_a_server_starts_where_no_process_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_given: object, **_named: object) -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(module.subprocess, "Popen", refused)
+    with warming(_file(tmp_path)):
+        warm(_file(tmp_path))
+
+
 def test_the_system_tells_how_much_is_free() -> None:
     assert available_bytes() >= 0
