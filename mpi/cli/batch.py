@@ -29,7 +29,7 @@ def add_commands(app: typer.Typer) -> None:
             "mpi link people.parquet --out persons.parquet --questions questions.csv",
         )
     )(link)
-    app.command(epilog=example("mpi train feeds --version 2 --out linkage_models/dorset"))(train)
+    app.command(epilog=example("mpi train feeds --version 4 --out linkage_models/dorset"))(train)
 
 
 def load(

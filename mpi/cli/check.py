@@ -18,8 +18,8 @@ Examples = Annotated[int, typer.Option(min=0, help="How many examples of each ki
 def add_commands(app: typer.Typer) -> None:
     """Adds `mpi verify`, `mpi preview` and `mpi release`."""
     app.command(epilog=example("mpi verify", "mpi verify --examples 20 --json"))(verify)
-    app.command(epilog=example("mpi preview --model linkage_models/dorset/2"))(preview)
-    app.command(epilog=example("mpi release linkage_models/dorset/2"))(release)
+    app.command(epilog=example("mpi preview --model linkage_models/dorset/3"))(preview)
+    app.command(epilog=example("mpi release linkage_models/dorset/3"))(release)
 
 
 def verify(
