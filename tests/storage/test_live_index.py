@@ -107,6 +107,17 @@ def test_a_source_merge_unites_and_can_be_taken_back(live: LiveIndex) -> None:
     assert live.person_of() == before
 
 
+def test_a_record_whose_merge_is_taken_back_has_its_decisions_again(live: LiveIndex) -> None:
+    live.say("gp:1", ADA)
+    live.say("gp:2", TWIN)
+    live.say("poole:3", JOHN)
+    live.decide("same", "gp:2", "poole:3")
+    before = live.person_of()
+    live.merge("gp:2", "gp:1")
+    live.unmerge("gp:2")
+    assert live.person_of() == before
+
+
 def test_a_merge_may_come_before_the_records(live: LiveIndex) -> None:
     live.merge("gp:2", "gp:1")
     live.say("gp:2", ADA, day=2)
