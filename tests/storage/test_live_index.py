@@ -152,6 +152,20 @@ def test_what_two_merged_records_are_deleted_by_is_each_ones_own_word(live: Live
     assert live.groups() == set()
 
 
+@pytest.mark.parametrize("verdict", VersionVerdict)
+def test_a_verdict_holds_when_a_merged_record_says_the_same(
+    live: LiveIndex, verdict: VersionVerdict
+) -> None:
+    live.say("gp:1", ADA)
+    live.say("gp:2", ADA)
+    live.merge("gp:2", "gp:1")
+    assert live.say("gp:1", JOHN, day=5).outcome is Outcome.HELD
+    digest = live.query("SELECT digest FROM record_version WHERE state = 'held'")[0].digest
+    live.judge("gp:1", digest, verdict)
+    assert live.say("gp:2", JOHN, day=5).outcome is not Outcome.HELD
+    assert live.tasks() == []
+
+
 def test_a_twin_is_asked_about_and_a_decision_settles_it(live: LiveIndex) -> None:
     live.say("gp:1", ADA)
     live.say("gp:2", TWIN)
