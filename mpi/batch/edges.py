@@ -115,7 +115,7 @@ def make_keys(
     rules: tuple[BlockingRule, ...],
     stop_list: frozenset[int],
 ) -> None:
-    """The table `blocking_keys` (record, rule, key) of every record's keys."""
+    """The table `blocking_keys` (record, rule, key) of every record's keys, each once."""
     connection.register("stopped", pa.table({"key": pa.array(sorted(stop_list), pa.int64())}))
     connection.execute("create or replace table stop_list as select * from stopped")
     connection.unregister("stopped")
@@ -123,12 +123,21 @@ def make_keys(
     connection.execute(
         f"create or replace table blocking_keys (record bigint, rule enum({names}), key bigint)"
     )
-    for rule in rules:
+    for place, rule in enumerate(rules):
         query = blocking_sql(rule, stop_list="stop_list" if stop_list else None)
         connection.execute(
             f"insert into blocking_keys select record, '{rule.name}', key "
-            f"from (select distinct record, key from ({query}))"
+            f"from (select distinct record, key from ({query}) {_new_sql(rule, rules[:place])})"
         )
+
+
+def _new_sql(rule: BlockingRule, earlier: tuple[BlockingRule, ...]) -> str:
+    """Leaves out what a record has of earlier rules: adjacent keys are few bits apart, and meet."""
+    beside = [each.name for each in earlier if each.adjacent_by == rule.adjacent_by]
+    if not rule.adjacent_by or not beside:
+        return ""
+    names = ", ".join(f"'{name}'" for name in beside)
+    return f"anti join (from blocking_keys where rule in ({names})) using (record, key)"
 
 
 def make_pairs(

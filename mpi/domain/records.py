@@ -86,12 +86,18 @@ def fold_versions(versions: Sequence[RecordVersion]) -> SourceRecord:
     """The record that these versions make, the same for every order of arrival.
 
     Args:
-        versions: At least one version, all of one key. Equal ones count once; those entered in
-            error do not count unless nothing else is left.
+        versions: At least one version, all of one key. Equal ones, as merged records may have told,
+            count once, with the steward's word about any of them; those entered in error do not
+            count unless nothing else is left.
     """
     accepted = [version for version in versions if not version.is_entered_in_error] or versions
-    ordered = sorted({version.order: version for version in accepted}.items())
-    return SourceRecord(versions[0].key, tuple(version for _, version in ordered))
+    ordered = sorted(accepted, key=lambda each: (*each.order, _VERDICTS.index(each.verdict)))
+    once = {version.order: version for version in ordered}
+    return SourceRecord(versions[0].key, tuple(once.values()))
+
+
+_VERDICTS: Final = (None, VersionVerdict.CORRECTION, VersionVerdict.ANOTHER_HUMAN)
+"""Of two about equal versions the later here holds: where decisions differ, *different* wins."""
 
 
 def demographics_to_dict(demographics: Demographics) -> dict[str, Any]:

@@ -306,7 +306,6 @@ def registered_as(carried: Carried, key: RecordKey, record: int, outcome: Outcom
     """The answer about one record of what was carried out.
 
     Args:
-        unit: Where to look up the key of the record that explains it.
         carried: What came of the act.
         key: The record as the source named it.
         record: Number of the record that it lives on in.

@@ -25,7 +25,8 @@ class Weighed:
     edges: dict[tuple[int, int], Edge] = field(default_factory=dict)
     """By pair of record numbers, the smaller first."""
     standing: dict[int, StandingRecord] = field(default_factory=dict)
-    """The records at their other ends, as they stand."""
+    """The records at their other ends, as they stand; not those that come back in this unit, on
+    which more may hang."""
 
 
 def weigh_candidates(
@@ -69,7 +70,9 @@ def weigh_candidates(
         if bits >= index.rules.review_bits or shares_number:
             pair = (number, other) if number < other else (other, number)
             found.edges[pair] = Edge(*pair, bits)
-            found.standing[other] = candidate.standing()
+            standing = candidate.standing()
+            if standing.person_id is not None:
+                found.standing[other] = standing
     return found
 
 

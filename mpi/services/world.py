@@ -104,7 +104,7 @@ def read_world(
         seeds: Numbers of records from which all that is touched can be reached.
         changed: Those whose content or edges have changed. If it is given, edges between other
             records of one person are left out where they cannot decide anything: see `_complete`.
-        known: Records that need not be read again.
+        known: Records that need not be read again; those of no person are new in this unit.
     """
     world = World()
     reached = _close(unit, index, world, set(seeds), changed, known or {})

@@ -51,7 +51,7 @@ class StandingRecord(NamedTuple):
     key: RecordKey
     comparison: ComparisonRecord
     person_id: PersonId | None
-    """None while it is new."""
+    """None while it is new, or comes back."""
     link: int | None
     """Number of its link in force."""
     home_id: PersonId | None

@@ -65,6 +65,8 @@ def list_versions_of(
 ) -> list[StoredVersion]:
     """Every version of these records, as versions of one, in event order; at most `VERSIONS_MAX`.
 
+    Of equal ones that of the record registered first comes first.
+
     Args:
         unit: Where to look.
         key: The record that they count for.
@@ -182,7 +184,7 @@ def _versions(
             *columns,
         )
         .where(record_version.c.record.in_(sa.bindparam("records", expanding=True)))
-        .order_by(*order, record_version.c.number)
+        .order_by(*order, record_version.c.record)
         .limit(VERSIONS_MAX)
     )
 

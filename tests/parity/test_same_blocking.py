@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mpi.batch.edges import make_keys
 from mpi.domain.records import ComparisonRecord
 from mpi.limits import BLOCKING_KEYS_MAX
 from mpi.linkage.blocking import (
+    NO_STOP_LIST,
     blocking_keys,
     blocking_sql,
     crowded_keys_sql,
@@ -81,3 +83,19 @@ def test_pairs_are_found_once_and_the_smaller_record_is_left(database):
     pairs = database.execute(pairs_sql(keys="keys")).fetchall()
     assert sorted(pair[:2] for pair in pairs) == [(3, 5), (3, 7), (5, 7)]
     assert database.execute(crowded_keys_sql(keys="keys", records_max=2)).fetchall() == [(2, 3)]
+
+
+def test_keys_that_meet_by_chance_are_held_once(database):
+    """Keys of one birth date differ in 31 bits: in one region of 140 some record has one twice."""
+    rules = tuple(
+        BlockingRule(name=name, fields=("birth_date", field), adjacent_by=("birth_date",))
+        for name, field in (("birth_family", "family_sounds"), ("birth_given", "given_sounds"))
+    )
+    record = ComparisonRecord(
+        birth_date="1989-03-02", family_sounds=("FTUR",), given_sounds=("AAHK",)
+    )
+    add_records(database, [record])
+    make_keys(database, rules, NO_STOP_LIST)
+    rows = database.execute("select key from blocking_keys").fetchall()
+    assert rows == [(key,) for key in blocking_keys(record, rules)]
+    assert len(rows) == 1

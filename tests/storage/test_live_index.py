@@ -107,6 +107,17 @@ def test_a_source_merge_unites_and_can_be_taken_back(live: LiveIndex) -> None:
     assert live.person_of() == before
 
 
+def test_a_record_whose_merge_is_taken_back_has_its_decisions_again(live: LiveIndex) -> None:
+    live.say("gp:1", ADA)
+    live.say("gp:2", TWIN)
+    live.say("poole:3", JOHN)
+    live.decide("same", "gp:2", "poole:3")
+    before = live.person_of()
+    live.merge("gp:2", "gp:1")
+    live.unmerge("gp:2")
+    assert live.person_of() == before
+
+
 def test_a_merge_may_come_before_the_records(live: LiveIndex) -> None:
     live.merge("gp:2", "gp:1")
     live.say("gp:2", ADA, day=2)
@@ -139,6 +150,20 @@ def test_what_two_merged_records_are_deleted_by_is_each_ones_own_word(live: Live
     assert live.delete("gp:2", day=52).outcome is Outcome.UNCHANGED
     live.unmerge("gp:2")
     assert live.groups() == set()
+
+
+@pytest.mark.parametrize("verdict", VersionVerdict)
+def test_a_verdict_holds_when_a_merged_record_says_the_same(
+    live: LiveIndex, verdict: VersionVerdict
+) -> None:
+    live.say("gp:1", ADA)
+    live.say("gp:2", ADA)
+    live.merge("gp:2", "gp:1")
+    assert live.say("gp:1", JOHN, day=5).outcome is Outcome.HELD
+    digest = live.query("SELECT digest FROM record_version WHERE state = 'held'")[0].digest
+    live.judge("gp:1", digest, verdict)
+    assert live.say("gp:2", JOHN, day=5).outcome is not Outcome.HELD
+    assert live.tasks() == []
 
 
 def test_a_twin_is_asked_about_and_a_decision_settles_it(live: LiveIndex) -> None:

@@ -124,6 +124,17 @@ def test_after_any_acts_linking_all_again_says_the_same(live, settings, seed):
     assert differences(settings) == {}
 
 
+def test_what_merged_records_say_alike_is_no_difference(live, settings):
+    for retired, survivor in (("gp:1", "gp:2"), ("gp:4", "gp:3"), ("gp:6", "gp:5")):
+        for record in sorted((retired, survivor)):
+            live.say(record, ADA)
+        live.merge(retired, survivor)
+    live.say("gp:6", JOHN, day=5)
+    live.say("gp:5", JOHN, day=5)
+    live.judge("gp:5", None, VersionVerdict.CORRECTION)
+    assert differences(settings) == {}
+
+
 def test_an_empty_store_has_no_differences(live, settings):
     assert verify(settings).summary().endswith("No differences.")
 

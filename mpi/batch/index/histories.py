@@ -58,7 +58,8 @@ _IN_HISTORY: Final = (
 )
 _ALONE_SQL: Final = f"""
 create table alone as
-select version.survivor as record, event_at, sequence, digest, is_error, verdict, compared.*
+select version.survivor as record, version.record as told_by, event_at, sequence, digest, is_error,
+    verdict, compared.*
 from ({compared_sql(_IN_HISTORY)})
     as compared
 join version using (place)
@@ -134,9 +135,10 @@ def _insert(
     insert_rows(connection, table, pa.table(arrays, names=[str(n) for n in range(len(types))]))
 
 
+# Of equal versions that of the record registered first, as `mpi.services.restate` has it.
 _LIVE_SQL: Final = """
 create table live as
-select record, arg_max(place, (event_at, sequence, digest)) as place
+select record, arg_max(place, (event_at, sequence, digest, -told_by)) as place
 from accepted join alone using (record, place) group by record
 union all
 select survivor, place from version anti join history on history.record = survivor
