@@ -87,13 +87,20 @@ def fold_versions(versions: Sequence[RecordVersion]) -> SourceRecord:
 
     Args:
         versions: At least one version, all of one key. Equal ones, as merged records may have told,
-            count once, with the steward's word about any of them; those entered in error do not
-            count unless nothing else is left.
+            count once, with the steward's word about any of them. Those entered in error do not
+            count, nor does what equals one, unless nothing else is left.
     """
-    accepted = [version for version in versions if not version.is_entered_in_error] or versions
-    ordered = sorted(accepted, key=lambda each: (*each.order, _VERDICTS.index(each.verdict)))
+    withdrawn = {version.order for version in versions if version.is_entered_in_error}
+    accepted = [version for version in versions if version.order not in withdrawn] or versions
+    ordered = sorted(accepted, key=_place)
     once = {version.order: version for version in ordered}
     return SourceRecord(versions[0].key, tuple(once.values()))
+
+
+def _place(version: RecordVersion) -> tuple[Any, ...]:
+    """Of equal versions the last counts."""
+    verdict = _VERDICTS.index(version.verdict)
+    return (*version.order, not version.is_entered_in_error, verdict)
 
 
 _VERDICTS: Final = (None, VersionVerdict.CORRECTION, VersionVerdict.ANOTHER_HUMAN)

@@ -152,6 +152,24 @@ def test_what_two_merged_records_are_deleted_by_is_each_ones_own_word(live: Live
     assert live.groups() == set()
 
 
+def test_the_survivor_can_withdraw_what_a_merged_record_said(live: LiveIndex) -> None:
+    live.say("gp:1", ADA)
+    live.say("gp:2", ADA)
+    live.merge("gp:2", "gp:1")
+    live.say("gp:2", ADA, day=5, family_name="Smith")
+    assert _family_name(live, "1") == "SMITH"
+    live.say("gp:1", ADA, day=5, family_name="Smith", is_error=True)
+    assert _family_name(live, "1") == "OKAFOR"
+    live.unmerge("gp:2")
+    assert _family_name(live, "2") == "SMITH"
+
+
+def _family_name(live: LiveIndex, local_id: str) -> str | None:
+    with reading(live.store) as unit:
+        comparison = find_comparison(unit, RecordKey("gp", local_id))
+    return comparison.family_name if comparison else None
+
+
 @pytest.mark.parametrize("verdict", VersionVerdict)
 def test_a_verdict_holds_when_a_merged_record_says_the_same(
     live: LiveIndex, verdict: VersionVerdict
