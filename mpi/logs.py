@@ -24,13 +24,13 @@ ALLOWED_FIELDS: Final = frozenset(
         "edges_count", "error_class", "event_number", "exit_status", "field", "file", "format",
         "groups_count", "line", "match_weight_bits", "method", "model_digest", "model_version",
         "peak_memory_mib", PERSON_FIELD, "persons_count", "phase", "quarantined_count", "reason",
-        "record_ref", "records_count", "request_id", "route", "rows_count", "rule", "seed",
-        "settings_count", "source", "status", "task_id", "task_type", "tasks_count",
-        "versions_count", "workers_count",
+        "records_count", "request_id", "route", "rows_count", "rule", "seed", "settings_count",
+        "source", "status", "task_id", "task_type", "tasks_count", "versions_count",
+        "workers_count",
     }
 )  # fmt: skip
-"""Surrogate ids, source systems, counts, weights, durations, digests and classes of errors.
-`record_ref` is the store's own number of a record, not its local id; `route` a template."""
+"""Surrogate ids, source systems, counts, weights, durations, digests and classes of errors; `route`
+is a template. No number of a record: a load numbers by birth date, so it tells something of it."""
 REFERENCE_DIGITS: Final = 16
 _LOGGER: Final = logging.getLogger("mpi")
 _LOGGER.addHandler(logging.NullHandler())

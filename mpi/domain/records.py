@@ -90,6 +90,8 @@ def fold_versions(versions: Sequence[RecordVersion]) -> SourceRecord:
             count once, with the steward's word about any of them. Those entered in error do not
             count, nor does what equals one, unless nothing else is left.
     """
+    if len(versions) == 1:
+        return SourceRecord(versions[0].key, tuple(versions))
     withdrawn = {version.order for version in versions if version.is_entered_in_error}
     accepted = [version for version in versions if version.order not in withdrawn] or versions
     ordered = sorted(accepted, key=_place)
