@@ -1,7 +1,8 @@
 """Registering records one by one, durable before it is told, with one sender and with eight.
 
 Half of what is sent is a further record of somebody whom the store knows, half is about strangers,
-so that a registration finds about as many candidates and persons as in daily work. SQLite takes
+so that a registration finds about as many candidates and persons as in daily work. A sender
+submits as many as a batch over HTTP may hold, and waits for them all. SQLite takes
 what waits in groups that share a commit; PostgreSQL, with its default durability, a transaction
 each.
 """
@@ -22,6 +23,7 @@ from mpi.clock import SystemClock
 from mpi.config import read_source_systems
 from mpi.domain.identifiers import RecordKey
 from mpi.domain.records import RecordVersion
+from mpi.limits import BATCH_RECORDS_MAX
 from mpi.services.disclosure import Recipient
 from mpi.services.linkage_index import LinkageIndex, compile_linkage_index
 from mpi.services.prepare import prepare_store, rest_garbage_collector
@@ -37,8 +39,6 @@ PEOPLE_MAX = 112_000
 STRANGERS = 2_000
 SENDERS = (1, 8)
 ROUNDS = 3
-WAITING_MAX = 256
-"""Statements of one sender that may wait at a time, as in a batch."""
 SENDER = Recipient(actor="benchmark", purpose="HOPERAT")
 
 
@@ -139,8 +139,8 @@ def send_all(
 
 def _send_part(writer: Writer, index: LinkageIndex, statements: Sequence[Statement]) -> None:
     clock = SystemClock()
-    for start in range(0, len(statements), WAITING_MAX):
-        part = statements[start : start + WAITING_MAX]
+    for start in range(0, len(statements), BATCH_RECORDS_MAX):
+        part = statements[start : start + BATCH_RECORDS_MAX]
         waiting = [submit_registration(writer, index, each, SENDER, clock=clock) for each in part]
         for future in waiting:
             future.result()
