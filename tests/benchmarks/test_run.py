@@ -34,6 +34,10 @@ import signal, sys
 from pathlib import Path
 from benchmarks.__main__ import end_when_told, ran_in
 from benchmarks.run_folder import run_folder
+# As a terminal starts it; tests that run in the background may have been told to ignore them.
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 end_when_told()
 with run_folder(Path(sys.argv[1])) as folder:
     ran_in(folder, [sys.executable, "-c", sys.argv[2], sys.argv[3]], within_s=600)
