@@ -138,14 +138,13 @@ def content(live: LiveIndex) -> list[Any]:
     ]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 def test_a_full_disk_refuses_and_recovers_by_itself(
     new_database: Callable[[str], str], index: LinkageIndex, tmp_path: Path
 ) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     if os.system(f"mount -t tmpfs -o size=4m none {disk}"):
-        pytest.skip("this machine lets nobody mount")
+        pytest.skip("whoever runs this may not mount a small disk")
     try:
         path = new_database("sqlite").removeprefix("sqlite:///")
         shutil.copy(path, disk / "store.sqlite3")
